@@ -1,0 +1,79 @@
+/**
+ * What crosses to a query thread and what comes back. Requests are plain data (they are cloned between threads);
+ * the parameters are checked by the API before, only expression texts are still texts. Answers are finished
+ * bytes of an API response.
+ */
+
+interface QueryLimits {
+  /** 0: no limit. */
+  limit: number
+}
+
+export interface InstantRequest extends QueryLimits {
+  kind: 'instant'
+  query: string
+  timeMs: number
+  timeoutMs: number
+  lookbackMs: number
+  /** '' = none, 'true', 'all', or any other text (deprecated, works with a warning). */
+  stats: string
+}
+
+export interface RangeRequest extends QueryLimits {
+  kind: 'range'
+  query: string
+  startMs: number
+  endMs: number
+  stepMs: number
+  timeoutMs: number
+  lookbackMs: number
+  stats: string
+}
+
+/** Each selector text is one `match[]`; they are united. */
+export interface SeriesRequest extends QueryLimits {
+  kind: 'series'
+  selectors: readonly string[]
+  startMs: number
+  endMs: number
+}
+
+export interface LabelNamesRequest extends QueryLimits {
+  kind: 'labelNames'
+  selectors: readonly string[]
+  startMs: number
+  endMs: number
+}
+
+export interface LabelValuesRequest extends QueryLimits {
+  kind: 'labelValues'
+  name: string
+  selectors: readonly string[]
+  startMs: number
+  endMs: number
+}
+
+export type QueryRequest =
+  | InstantRequest
+  | RangeRequest
+  | SeriesRequest
+  | LabelNamesRequest
+  | LabelValuesRequest
+
+/** An API answer, envelope and all, ready to be sent. */
+export interface QueryResponse {
+  /** HTTP status. */
+  status: number
+  /** application/json, UTF-8. Owns its buffer, so that it can be transferred. */
+  body: Uint8Array<ArrayBuffer>
+  /** For the engine's metrics, milliseconds; what does not apply is 0. */
+  timings: { queueMs: number; prepareMs: number; evalMs: number; sortMs: number }
+  samplesRead: number
+}
+
+/** Runs requests: in this thread (tests, embedding) or in query threads (the server). */
+export interface QueryService {
+  /** Never rejects for what the request asks; an aborted signal cancels the query and answers 499. */
+  run(request: QueryRequest, signal?: AbortSignal): Promise<QueryResponse>
+  close(): Promise<void>
+}

@@ -1,0 +1,90 @@
+/**
+ * The waist: all that promql/ and src/ know of storage.
+ *
+ * Times are Unix milliseconds as integers in `number`. Ranges given to a querier are closed, [mint, maxt]; the
+ * left-open windows of PromQL are the engine's business (it asks for start + 1).
+ */
+import type { AppendOutcome } from './errors.ts'
+import type { Labels } from './model/labels.ts'
+import type { Matcher } from './model/matcher.ts'
+import type { Kind, SampleColumns } from './model/sample.ts'
+
+/** Stands for one series in appends. Opaque, never 0; good until an append answers APPEND_UNKNOWN_REF. */
+export type SeriesRef = number
+
+/**
+ * A batch of writes. Nothing of it is seen by a query before `commit` resolves; then all of it is, at once.
+ * An appender is used for one batch: after `commit` or `rollback` it is spent.
+ */
+export interface Appender {
+  /**
+   * The series with these labels, made if there is none. The series itself stays after a rollback.
+   * Requires: labels not empty. Throws StorageError NO_MEMORY when a new series does not fit the budget.
+   */
+  register(labels: Labels): SeriesRef
+  /**
+   * Appends one sample. `v` is the float, or the pool index of a histogram; for a stale marker it is not read.
+   * The check against what the series has is made now, and once more at commit, where a sample that lost its
+   * place meanwhile is dropped and counted. A refused sample leaves the batch as it was.
+   */
+  append(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome
+  /**
+   * Resolves when the batch is in the write-ahead log (it survives a kill of the process) and visible.
+   * Rejects with WRITE_FAILED or CLOSED; then nothing of the batch counts.
+   */
+  commit(): Promise<CommitCounts>
+  rollback(): void
+}
+
+export interface CommitCounts {
+  appended: number
+  /** Dropped at commit because another batch was faster, by the order of their times. */
+  outOfOrder: number
+}
+
+/** What the reader means to do; a storage may use it to do less, and may ignore it. */
+export interface SelectHints {
+  /** The outermost function or aggregation over the selector, e.g. 'rate', 'sum'; '' when there is none. */
+  func: string
+  stepMs: number
+  /** Length of the window, 0 for an instant selector. */
+  rangeMs: number
+  /** Whether only labels are wanted (the series API): no samples need to be read. */
+  labelsOnly: boolean
+}
+
+/** Series of one selector, sorted by labels (compareLabels). */
+export interface SeriesSet {
+  readonly count: number
+  /** Labels of series i, 0 ≤ i < count. The same object for each call. */
+  labels(i: number): Labels
+  /**
+   * Puts the samples of series i with times in [mint, maxt] of the querier into `into`, which is cleared first.
+   * Ascending, one sample a time (at equal times the earliest arrival), stale markers included.
+   */
+  read(i: number, into: SampleColumns): void
+}
+
+/** Reads one consistent view of [mint, maxt], from its making to its close. */
+export interface Querier {
+  /** Series that pass all matchers and have at least one sample in the range. */
+  select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesSet>
+  /** Sorted names of labels over series that pass; without matchers all. */
+  labelNames(matchers: readonly Matcher[]): Promise<string[]>
+  /** Sorted values of one label over series that pass; without matchers all. */
+  labelValues(name: string, matchers: readonly Matcher[]): Promise<string[]>
+  /** Ends the view. Nothing made by this querier may be used after it. */
+  close(): void
+}
+
+export interface Queryable {
+  /** [mint, maxt], closed. Throws StorageError NOT_READY or CLOSED. */
+  querier(mint: number, maxt: number): Querier
+}
+
+export interface Appendable {
+  /** Throws StorageError CLOSED. */
+  appender(): Appender
+}
+
+export interface Storage extends Appendable, Queryable {}

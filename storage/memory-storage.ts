@@ -1,0 +1,134 @@
+/**
+ * Plain arrays behind the storage interface: the oracle of the tests, and what the PromQL scripts run on.
+ * Nothing is compressed, indexed or kept on disk; every rule of the interface is written in its shortest form.
+ */
+import {
+  APPEND_DUPLICATE,
+  APPEND_OUT_OF_BOUNDS,
+  APPEND_OUT_OF_ORDER,
+  APPEND_SAME,
+  APPENDED,
+  type AppendOutcome,
+} from './errors.ts'
+import type { Appender, CommitCounts, Querier, SeriesRef, SeriesSet, Storage } from './interface.ts'
+import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
+import type { Matcher } from './model/matcher.ts'
+import { KIND_STALE, type Kind, type SampleColumns } from './model/sample.ts'
+
+/** How far behind the newest sample of all a series may still be continued. */
+export const APPENDABLE_WINDOW_MS = 3_600_000
+
+interface MemorySample {
+  t: number
+  v: number
+  kind: Kind
+}
+
+interface MemorySeries {
+  labels: Labels
+  samples: MemorySample[]
+}
+
+/** Equal bits, with all NaNs alike: NaN payloads other than the stale marker do not reach storage. */
+function isSameValue(a: MemorySample, v: number, kind: Kind): boolean {
+  return a.kind === kind && (kind === KIND_STALE || Object.is(a.v, v))
+}
+
+export class MemoryStorage implements Storage {
+  private readonly series: MemorySeries[] = []
+  private readonly refs = new Map<string, SeriesRef>()
+  private maxt = Number.NEGATIVE_INFINITY
+  private readonly appendableWindowMs: number
+
+  /** `appendableWindowMs` may be Infinity, for scripts that load data in any order of series. */
+  constructor(options: { appendableWindowMs?: number } = {}) {
+    this.appendableWindowMs = options.appendableWindowMs ?? APPENDABLE_WINDOW_MS
+  }
+
+  appender(): Appender {
+    const pending: (MemorySample & { ref: SeriesRef })[] = []
+    return {
+      register: (labels) => this.register(labels),
+      append: (ref, t, v, kind) => {
+        const outcome = this.check(ref, t, v, kind)
+        if (outcome === APPENDED) pending.push({ ref, t, v, kind })
+        return outcome
+      },
+      commit: async (): Promise<CommitCounts> => {
+        const counts = { appended: 0, outOfOrder: 0 }
+        for (const { ref, t, v, kind } of pending) {
+          const outcome = this.check(ref, t, v, kind)
+          if (outcome < 0) counts.outOfOrder++
+          if (outcome !== APPENDED) continue
+          this.series[ref - 1].samples.push({ t, v, kind })
+          this.maxt = Math.max(this.maxt, t)
+          counts.appended++
+        }
+        return counts
+      },
+      rollback: () => {
+        pending.length = 0
+      },
+    }
+  }
+
+  private register(labels: Labels): SeriesRef {
+    const key = labels.key()
+    let ref = this.refs.get(key)
+    if (ref === undefined) {
+      ref = this.series.push({ labels, samples: [] })
+      this.refs.set(key, ref)
+    }
+    return ref
+  }
+
+  private check(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome {
+    const samples = this.series[ref - 1].samples
+    const last = samples[samples.length - 1]
+    if (t < this.maxt - this.appendableWindowMs) return APPEND_OUT_OF_BOUNDS
+    if (last === undefined || t > last.t) return APPENDED
+    if (t < last.t) return APPEND_OUT_OF_ORDER
+    return isSameValue(last, v, kind) ? APPEND_SAME : APPEND_DUPLICATE
+  }
+
+  querier(mint: number, maxt: number): Querier {
+    // A view: the number of samples of each series as of now. Samples are only ever added at the end.
+    const lengths = this.series.map((series) => series.samples.length)
+    const visible = (i: number): MemorySample[] =>
+      this.series[i].samples.slice(0, lengths[i]).filter((sample) => sample.t >= mint && sample.t <= maxt)
+    const find = (matchers: readonly Matcher[]): number[] =>
+      lengths
+        .map((_, i) => i)
+        .filter((i) => matchers.every((matcher) => matcher.matches(this.series[i].labels.get(matcher.name))))
+        .filter((i) => visible(i).length > 0)
+        .sort((a, b) => compareLabels(this.series[a].labels, this.series[b].labels))
+
+    return {
+      select: async (matchers): Promise<SeriesSet> => {
+        const found = find(matchers)
+        return {
+          count: found.length,
+          labels: (i) => this.series[found[i]].labels,
+          read: (i: number, into: SampleColumns) => {
+            into.clear()
+            for (const { t, v, kind } of visible(found[i])) into.push(t, v, kind)
+          },
+        }
+      },
+      labelNames: async (matchers) => {
+        const names = new Set<string>()
+        for (const i of find(matchers)) {
+          const { pairs } = this.series[i].labels
+          for (let p = 0; p < pairs.length; p += 2) names.add(pairs[p])
+        }
+        return [...names].sort(compareUtf8)
+      },
+      labelValues: async (name, matchers) => {
+        const values = new Set(find(matchers).map((i) => this.series[i].labels.get(name)))
+        values.delete('')
+        return [...values].sort(compareUtf8)
+      },
+      close: () => {},
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Kinds of points. A point is (time, value, kind); what `value` means depends on the kind. A stale marker is a
+ * kind and not a NaN: JavaScript arithmetic loses NaN payloads.
+ */
+export const KIND_FLOAT = 0
+/** Ends a series. The value is not looked at. On the wire and in text it is the NaN with the bits below. */
+export const KIND_STALE = 1
+/** A native histogram; the value is an index into the pool that belongs to where the point lies. */
+export const KIND_HISTOGRAM = 2
+
+export type Kind = typeof KIND_FLOAT | typeof KIND_STALE | typeof KIND_HISTOGRAM
+
+/** Upper and lower half of the stale marker's bit pattern, 0x7ff0000000000002. */
+export const STALE_NAN_HIGH = 0x7ff00000
+export const STALE_NAN_LOW = 0x00000002
+
+/**
+ * Samples of one series as parallel columns, t strictly ascending. Reused between series by whoever owns it:
+ * what is read from it is valid until the next read into it.
+ */
+export class SampleColumns {
+  length = 0
+  /** Unix milliseconds. */
+  t: Float64Array
+  v: Float64Array
+  kind: Uint8Array
+  /** Whether every sample is KIND_FLOAT, so that the loop over them need not look at `kind`. */
+  allFloat = true
+
+  constructor(capacity = 1024) {
+    this.t = new Float64Array(capacity)
+    this.v = new Float64Array(capacity)
+    this.kind = new Uint8Array(capacity)
+  }
+
+  clear(): void {
+    this.length = 0
+    this.allFloat = true
+  }
+
+  /** Makes room for `capacity` samples in all; what is there stays. */
+  reserve(capacity: number): void {
+    if (capacity <= this.t.length) return
+    const size = Math.max(capacity, this.t.length * 2)
+    const t = new Float64Array(size)
+    const v = new Float64Array(size)
+    const kind = new Uint8Array(size)
+    t.set(this.t.subarray(0, this.length))
+    v.set(this.v.subarray(0, this.length))
+    kind.set(this.kind.subarray(0, this.length))
+    this.t = t
+    this.v = v
+    this.kind = kind
+  }
+
+  push(t: number, v: number, kind: Kind): void {
+    if (this.length === this.t.length) this.reserve(this.length + 1)
+    const i = this.length++
+    this.t[i] = t
+    this.v[i] = v
+    this.kind[i] = kind
+    if (kind !== KIND_FLOAT) this.allFloat = false
+  }
+}
