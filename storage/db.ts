@@ -1,0 +1,219 @@
+/**
+ * Opens, wires and closes the parts of the storage. The caller sees it as `Storage`; query threads attach to the
+ * same memory by its handle.
+ *
+ *   <path>/narthex/wal/     LevelDB: the write-ahead log
+ *
+ * Nothing else under <path> is touched: Prometheus' own blocks and log lie beside it.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StorageError } from './errors.ts'
+import { HeadAppender } from './head/appender.ts'
+import { MAIN_READER, STATE_CLOSED, STATE_READY } from './head/directory.ts'
+import { Generation } from './head/generation.ts'
+import { Head, type HeadLimits, type HeadStats, SLACK_BYTES } from './head/head.ts'
+import { HeadQueryable } from './head/querier.ts'
+import { listGenerations, type ReplayResult, replayGeneration } from './head/replay.ts'
+import type { Appender, Querier, Queryable, Storage } from './interface.ts'
+import { Slab } from './slab/slab.ts'
+import { Store } from './store.ts'
+import { replayInThread } from './upkeep.ts'
+import { CommitLog } from './wal/commit-log.ts'
+import { generationsRange } from './wal/record.ts'
+
+/** What a query thread needs to read the storage: can be cloned between threads. */
+export interface StorageHandle {
+  buffer: SharedArrayBuffer
+}
+
+/** Attaches a query thread. `reader`: its slot, 0 ≤ reader < 62; no two threads share one. */
+export function attachStorage(handle: StorageHandle, reader: number): Queryable {
+  return new HeadQueryable(new Slab(handle.buffer), reader)
+}
+
+/** Frees the slot of a thread that died. Requires: it is gone. */
+export function releaseReader(handle: StorageHandle, reader: number): void {
+  new Slab(handle.buffer).setPin(reader, 0)
+}
+
+export interface DatabaseOptions {
+  /** Folder of the data; what is ours lies in its subfolder `narthex`. */
+  path: string
+  limits?: Partial<HeadLimits>
+  /** Whether replay runs in a thread of its own. */
+  isThreaded?: boolean
+  turnMs?: number
+  syncIntervalMs?: number
+  retryMs?: number
+  /** A write failed and is tried again; or pages were found damaged. The storage goes on. */
+  onTrouble?: (error: Error) => void
+  onSynced?: (seconds: number) => void
+}
+
+export interface ReplayStatus {
+  /** Generations to replay, and how many are done. */
+  total: number
+  done: number
+}
+
+/** Bytes of the head when nothing is said: a quarter of the memory, at most 2 GiB. */
+export function defaultHeadBytes(memoryBytes: number): number {
+  return Math.min(2 * 2 ** 30, Math.floor(memoryBytes / 4))
+}
+
+const MAINTENANCE_MS = 1000
+const LOG_BUFFER_BYTES = 64 * 2 ** 20
+
+export class Database implements Storage {
+  readonly handle: StorageHandle
+  private readonly options: DatabaseOptions
+  private readonly store: Store
+  private readonly log: CommitLog
+  private readonly head: Head
+  private readonly local: HeadQueryable
+  private readonly maintenance: NodeJS.Timeout
+  private readonly replaying: Promise<void>
+  private readonly replayed: ReplayResult[] = []
+  private readonly replayTotal: number
+  private clearing: Promise<void> = Promise.resolve()
+  private isClosing = false
+
+  private constructor(options: DatabaseOptions, store: Store, generations: readonly number[]) {
+    this.options = options
+    this.store = store
+    const limits = fullLimits(options.limits ?? {})
+    // Twice the bound: a dropped generation stays until the last query that reads it is done.
+    const slab = Slab.reserve(limits.headBytesMax * 2 + 2 * SLACK_BYTES)
+    const first = (generations[generations.length - 1] ?? 0) + 1
+    this.log = new CommitLog(store, first, {
+      turnMs: options.turnMs ?? 20,
+      syncIntervalMs: options.syncIntervalMs ?? 1000,
+      retryMs: options.retryMs ?? 1000,
+      bufferBytesMax: LOG_BUFFER_BYTES,
+      onDurable: (commit) => this.head.directory.publish(commit),
+      onError: (error) => this.trouble(error),
+      onSynced: options.onSynced,
+    })
+    this.head = new Head(slab, this.log, first, limits, (generation) => this.clearLog(generation))
+    this.handle = { buffer: slab.buffer }
+    this.local = new HeadQueryable(slab, MAIN_READER)
+    this.replayTotal = generations.length
+    this.maintenance = setInterval(() => this.head.maintain(), MAINTENANCE_MS)
+    this.maintenance.unref()
+    this.replaying = this.replay(slab, generations)
+    // Whoever waits in `ready` gets the error; here it only must not count as unhandled.
+    this.replaying.catch((error) => this.trouble(error))
+  }
+
+  /**
+   * Opens the data and starts to replay it; appends are taken from now on, queries from `ready` on.
+   * Throws LOCKED, CORRUPTION.
+   */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    await mkdir(join(options.path, 'narthex'), { recursive: true })
+    const store = await Store.open(join(options.path, 'narthex', 'wal'), {
+      createIfMissing: true,
+      isShared: true,
+    })
+    try {
+      return new Database(options, store, await listGenerations(store))
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+  }
+
+  /** Resolves when what was written before the start can be queried. */
+  ready(): Promise<void> {
+    return this.replaying
+  }
+
+  get replayStatus(): ReplayStatus {
+    return { total: this.replayTotal, done: this.replayed.length }
+  }
+
+  appender(): Appender {
+    if (this.isClosing) throw new StorageError('CLOSED', 'the storage is closed')
+    return new HeadAppender(this.head)
+  }
+
+  querier(mint: number, maxt: number): Querier {
+    return this.local.querier(mint, maxt)
+  }
+
+  stats(): HeadStats & { logBytesWritten: number } {
+    return { ...this.head.stats(), logBytesWritten: this.log.writtenBytes }
+  }
+
+  /** For tests: closes the present generation. */
+  cut(): void {
+    this.head.cut()
+  }
+
+  /** For tests: what the timer does once a second. */
+  maintain(): void {
+    this.head.maintain()
+  }
+
+  /**
+   * Writes and syncs all that was committed, then closes. Requires: query threads are gone, since the first
+   * opener of a LevelDB database closes last.
+   */
+  async close(): Promise<void> {
+    if (this.isClosing) return
+    this.isClosing = true
+    clearInterval(this.maintenance)
+    // A replay that failed was told when it did; closing goes on all the same.
+    await Promise.allSettled([this.replaying])
+    await this.log.close()
+    this.head.directory.setState(STATE_CLOSED)
+    await this.clearing
+    await this.store.close()
+  }
+
+  private async replay(slab: Slab, generations: readonly number[]): Promise<void> {
+    if (this.options.isThreaded && generations.length > 0) {
+      this.replayed.push(...(await replayInThread(slab, this.store.path, generations)))
+    } else {
+      for (const number of generations) this.replayed.push(await replayGeneration(this.store, slab, number))
+    }
+    for (const { damage, samplesLost } of this.replayed) {
+      for (const what of damage) this.trouble(new StorageError('CORRUPTION', what))
+      if (samplesLost > 0) {
+        this.trouble(new StorageError('CORRUPTION', `${samplesLost} samples lost their series to damage`))
+      }
+    }
+    this.head.install(this.replayed.map(({ rootAt }) => new Generation(slab, rootAt)))
+    this.head.directory.setState(STATE_READY)
+  }
+
+  private clearLog(generation: number): void {
+    this.clearing = this.clearing
+      .then(() => this.store.clear(generationsRange(0, generation + 1)))
+      .catch((error) => this.trouble(error))
+  }
+
+  private trouble(error: unknown): void {
+    this.options.onTrouble?.(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+function fullLimits(limits: Partial<HeadLimits>): HeadLimits {
+  const headBytesMax = limits.headBytesMax ?? 512 * 2 ** 20
+  return {
+    headBytesMax,
+    cutSpanMs: limits.cutSpanMs ?? 30 * 60_000,
+    cutBytesMin: limits.cutBytesMin ?? headBytesMax / 64,
+    cutBytesMax: limits.cutBytesMax ?? headBytesMax / 8,
+  }
+}
+
+/** Blocks of Prometheus in a data folder, which this version does not read: folders named by a ULID. */
+export async function countForeignBlocks(path: string): Promise<number> {
+  if (!existsSync(path)) return 0
+  const entries = await readdir(path, { withFileTypes: true })
+  const blocks = entries.filter((entry) => entry.isDirectory() && /^[0-9A-HJKMNP-TV-Z]{26}$/.test(entry.name))
+  return blocks.filter((entry) => existsSync(join(path, entry.name, 'meta.json'))).length
+}

@@ -1,0 +1,75 @@
+/** One batch of writes: gathered in columns, applied as a whole at commit. */
+import { APPEND_NO_MEMORY, APPENDED, type AppendOutcome, StorageError } from '../errors.ts'
+import type { Appender, CommitCounts, SeriesRef } from '../interface.ts'
+import type { Labels } from '../model/labels.ts'
+import type { Kind } from '../model/sample.ts'
+import type { SampleBatch } from '../wal/record.ts'
+import type { Head } from './head.ts'
+
+const CAPACITY_MIN = 64
+
+export class HeadAppender implements Appender {
+  private readonly head: Head
+  private refs = new Float64Array(CAPACITY_MIN)
+  private readonly batch: SampleBatch = {
+    length: 0,
+    index: new Uint32Array(CAPACITY_MIN),
+    t: new Float64Array(CAPACITY_MIN),
+    v: new Float64Array(CAPACITY_MIN),
+    kind: new Uint8Array(CAPACITY_MIN),
+  }
+  private isSpent = false
+
+  constructor(head: Head) {
+    this.head = head
+  }
+
+  register(labels: Labels): SeriesRef {
+    return this.head.register(labels)
+  }
+
+  append(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome {
+    if (!this.head.hasRoom) return APPEND_NO_MEMORY
+    const outcome = this.head.check(ref, t, v, kind)
+    if (outcome !== APPENDED) return outcome
+    const i = this.batch.length
+    if (i === this.refs.length) this.grow()
+    this.refs[i] = ref
+    this.batch.t[i] = t
+    this.batch.v[i] = v
+    this.batch.kind[i] = kind
+    this.batch.length = i + 1
+    return APPENDED
+  }
+
+  async commit(): Promise<CommitCounts> {
+    this.spend()
+    const count = this.batch.length
+    if (count === 0) return { appended: 0, outOfOrder: 0 }
+    const appended = this.head.apply(this.refs, this.batch)
+    await this.head.durable()
+    return { appended, outOfOrder: count - appended }
+  }
+
+  rollback(): void {
+    this.spend()
+  }
+
+  private spend(): void {
+    if (this.isSpent) throw new StorageError('CLOSED', 'the appender was committed or rolled back before')
+    this.isSpent = true
+  }
+
+  private grow(): void {
+    const capacity = this.refs.length * 2
+    const widen = <T extends Float64Array | Uint32Array | Uint8Array>(from: T, to: T): T => {
+      to.set(from)
+      return to
+    }
+    this.refs = widen(this.refs, new Float64Array(capacity))
+    this.batch.index = new Uint32Array(capacity)
+    this.batch.t = widen(this.batch.t, new Float64Array(capacity))
+    this.batch.v = widen(this.batch.v, new Float64Array(capacity))
+    this.batch.kind = widen(this.batch.kind, new Uint8Array(capacity))
+  }
+}

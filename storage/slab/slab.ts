@@ -1,0 +1,241 @@
+/**
+ * One reservation of shared memory, cut into extents of one size.
+ *
+ * All hot state lies in here, so that query threads read it without copies and the garbage collector never sees
+ * it. The reservation is address space; memory is used when an extent is first touched. Freed extents go to a
+ * free list and are used again.
+ *
+ * Addresses ("at") count words of 8 bytes from the start of the reservation: `f64[at]`, `u32[at * 2]`,
+ * `u8[at * 8]`. Address 0 stands for "none". The reservation is at most 8 GiB: beyond 2^31 elements an index is
+ * no small integer for V8 and every access five times slower (measured).
+ *
+ * Layout   extent 0      control words, see below
+ *          extents 1..n  owner table: a u32 an extent, 0 = free
+ *          the rest      data
+ *
+ * Who frees what: every extent has an owner number, given at allocation. `retire(owner)` frees all of an owner's
+ * extents once no reader holds an epoch from before. Each reader thread has a slot with the epoch it pinned
+ * (0 = none); the epoch moves on with each retirement.
+ */
+import { StorageError } from '../errors.ts'
+
+export const EXTENT_BYTES = 65_536
+export const EXTENT_WORDS = EXTENT_BYTES / 8
+export const SLAB_BYTES_MAX = 8 * 2 ** 30
+
+/** Reader slots: query threads, upkeep, and the main thread when it reads itself. */
+export const READERS_MAX = 64
+
+// Control words, as indexes into u32.
+const LOCK = 0
+const NEXT_FRESH = 1
+const FREE_HEAD = 2
+const USED_COUNT = 3
+const EPOCH = 4
+const READER_SLOTS = 16
+/** First control word that the slab itself leaves to its user (the head keeps its directory there). */
+export const USER_WORDS = READER_SLOTS + READERS_MAX
+export const USER_WORDS_COUNT = EXTENT_BYTES / 4 - USER_WORDS
+
+export class Slab {
+  readonly buffer: SharedArrayBuffer
+  readonly u8: Uint8Array
+  readonly u32: Uint32Array
+  readonly f64: Float64Array
+  /** The same bytes, for reading and writing text. */
+  readonly text: Buffer
+  private readonly extentCount: number
+  private readonly firstData: number
+
+  /** Attaches to a reservation made by `reserve`, in any thread. */
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer
+    this.u8 = new Uint8Array(buffer)
+    this.u32 = new Uint32Array(buffer)
+    this.f64 = new Float64Array(buffer)
+    this.text = Buffer.from(buffer)
+    this.extentCount = buffer.byteLength / EXTENT_BYTES
+    this.firstData = 1 + Math.ceil((this.extentCount * 4) / EXTENT_BYTES)
+  }
+
+  /** Rounds `bytes` up to whole extents, at most SLAB_BYTES_MAX. */
+  static reserve(bytes: number): Slab {
+    const extents = Math.max(64, Math.ceil(Math.min(bytes, SLAB_BYTES_MAX) / EXTENT_BYTES))
+    const slab = new Slab(new SharedArrayBuffer(extents * EXTENT_BYTES))
+    slab.u32[NEXT_FRESH] = slab.firstData
+    slab.u32[EPOCH] = 1
+    return slab
+  }
+
+  /** Bytes in extents that have an owner. */
+  get usedBytes(): number {
+    return Atomics.load(this.u32, USED_COUNT) * EXTENT_BYTES
+  }
+
+  get capacityBytes(): number {
+    return (this.extentCount - this.firstData) * EXTENT_BYTES
+  }
+
+  /** A zeroed extent; its address. Any thread. Throws NO_MEMORY when the reservation is used up. */
+  allocate(owner: number): number {
+    return this.allocateRun(1, owner)
+  }
+
+  /** `count` zeroed extents that lie side by side: for the rare record larger than one. */
+  allocateRun(count: number, owner: number): number {
+    this.lock()
+    let extent = count === 1 ? this.u32[FREE_HEAD] : 0
+    const isFresh = extent === 0
+    if (isFresh) {
+      extent = this.u32[NEXT_FRESH]
+      if (extent + count > this.extentCount) {
+        this.unlock()
+        throw new StorageError('NO_MEMORY', `head memory is used up (${this.capacityBytes} bytes)`)
+      }
+      this.u32[NEXT_FRESH] = extent + count
+    } else {
+      this.u32[FREE_HEAD] = this.u32[extent * EXTENT_WORDS * 2]
+    }
+    for (let i = 0; i < count; i++) this.u32[this.ownerIndex(extent + i)] = owner
+    this.u32[USED_COUNT] += count
+    this.unlock()
+    const at = extent * EXTENT_WORDS
+    if (!isFresh) this.f64.fill(0, at, at + EXTENT_WORDS)
+    return at
+  }
+
+  /** Gives one owner's extents to another, without touching them. */
+  adopt(from: number, to: number): void {
+    this.lock()
+    for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
+      if (this.u32[this.ownerIndex(extent)] === from) this.u32[this.ownerIndex(extent)] = to
+    }
+    this.unlock()
+  }
+
+  /** Puts an owner's extents on the free list. Requires: no reader can still reach them (see `EpochKeeper`). */
+  free(owner: number): void {
+    this.lock()
+    for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
+      const index = this.ownerIndex(extent)
+      if (this.u32[index] !== owner) continue
+      this.u32[index] = 0
+      this.u32[extent * EXTENT_WORDS * 2] = this.u32[FREE_HEAD]
+      this.u32[FREE_HEAD] = extent
+      this.u32[USED_COUNT]--
+    }
+    this.unlock()
+  }
+
+  /** Extents of one owner. */
+  ownedBytes(owner: number): number {
+    let count = 0
+    for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
+      if (this.u32[this.ownerIndex(extent)] === owner) count++
+    }
+    return count * EXTENT_BYTES
+  }
+
+  // Epochs.
+
+  get epoch(): number {
+    return Atomics.load(this.u32, EPOCH)
+  }
+
+  /** Moves the epoch on; what was unlinked before is reachable only from pins at or below the answer. */
+  advanceEpoch(): number {
+    return Atomics.add(this.u32, EPOCH, 1)
+  }
+
+  /** Pins the present epoch in a reader's slot: what is reachable now stays until the slot moves. */
+  pin(reader: number): number {
+    for (;;) {
+      const epoch = this.epoch
+      Atomics.store(this.u32, READER_SLOTS + reader, epoch)
+      // If the epoch moved between the two, the writer may have missed the slot: again.
+      if (this.epoch === epoch) return epoch
+    }
+  }
+
+  setPin(reader: number, epoch: number): void {
+    Atomics.store(this.u32, READER_SLOTS + reader, epoch)
+  }
+
+  /** The oldest pinned epoch, Infinity when nobody reads. */
+  oldestPin(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (let reader = 0; reader < READERS_MAX; reader++) {
+      const epoch = Atomics.load(this.u32, READER_SLOTS + reader)
+      if (epoch !== 0 && epoch < oldest) oldest = epoch
+    }
+    return oldest
+  }
+
+  private ownerIndex(extent: number): number {
+    return EXTENT_BYTES / 4 + extent
+  }
+
+  /** Held for a few instructions by main or upkeep, so spinning is right. */
+  private lock(): void {
+    while (Atomics.compareExchange(this.u32, LOCK, 0, 1) !== 0) Atomics.pause()
+  }
+
+  private unlock(): void {
+    Atomics.store(this.u32, LOCK, 0)
+  }
+}
+
+/** The pins of one thread: several queriers may be open at once, the slot shows the oldest of them. */
+export class ReaderPins {
+  private readonly slab: Slab
+  private readonly reader: number
+  private readonly open: number[] = []
+
+  constructor(slab: Slab, reader: number) {
+    this.slab = slab
+    this.reader = reader
+  }
+
+  /** Returns a token for `release`. */
+  acquire(): number {
+    const epoch = this.open.length === 0 ? this.slab.pin(this.reader) : this.slab.epoch
+    this.open.push(epoch)
+    return epoch
+  }
+
+  release(epoch: number): void {
+    const i = this.open.indexOf(epoch)
+    if (i < 0) throw new Error('a pin is released once')
+    this.open.splice(i, 1)
+    this.slab.setPin(this.reader, this.open.length === 0 ? 0 : Math.min(...this.open))
+  }
+}
+
+/** What waits to be freed, on the writer's side. */
+export class Retirements {
+  private readonly slab: Slab
+  private readonly waiting: { owner: number; epoch: number; done: () => void }[] = []
+
+  constructor(slab: Slab) {
+    this.slab = slab
+  }
+
+  /** Frees the owner's extents as soon as no reader is older. Requires: unlinked from all that is reachable. */
+  retire(owner: number, done: () => void = () => {}): void {
+    this.waiting.push({ owner, epoch: this.slab.advanceEpoch(), done })
+    this.sweep()
+  }
+
+  sweep(): void {
+    const oldest = this.slab.oldestPin()
+    while (this.waiting.length > 0 && this.waiting[0].epoch < oldest) {
+      const { owner, done } = this.waiting.shift()!
+      this.slab.free(owner)
+      done()
+    }
+  }
+
+  get pending(): number {
+    return this.waiting.length
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The one door to LevelDB: pages under byte keys, written in atomic batches.
+ *
+ * One write is in flight a store; later ones wait in line. After a failed write the store takes no further ones
+ * until it was reopened: LevelDB would acknowledge synced writes that are lost at the next crash (measured).
+ * `reopen` closes the database under live readers: it waits for the reads that run, those that come wait for it,
+ * and a scan goes on behind the last key it gave.
+ */
+import { mkdir } from 'node:fs/promises'
+import { Level } from 'level'
+import { StorageError } from './errors.ts'
+
+export interface Page {
+  key: Uint8Array
+  value: Uint8Array
+}
+
+/** [gte, lt) in byte order. */
+export interface KeyRange {
+  gte: Uint8Array
+  lt: Uint8Array
+}
+
+export interface StoreOptions {
+  createIfMissing: boolean
+  /** Whether other threads of this process have the same database open. Then the main thread opens first. */
+  isShared: boolean
+}
+
+/** In Node `level` is classic-level, whose own methods its types leave out. */
+type Database = Level<Uint8Array, Uint8Array> & {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
+}
+
+const WRITE_BUFFER_BYTES = 8 * 2 ** 20
+const SCAN_PAGES = 64
+
+export class Store {
+  readonly path: string
+  private readonly options: StoreOptions
+  private db: Database
+  /** Reads that run now. */
+  private reading = 0
+  private onIdle: (() => void) | undefined
+  /** Settles when a reopening is over; reads wait for it. */
+  private reopening: Promise<void> | undefined
+  private lastWrite: Promise<void> = Promise.resolve()
+  private failure: unknown
+  private isClosed = false
+
+  private constructor(path: string, options: StoreOptions, db: Database) {
+    this.path = path
+    this.options = options
+    this.db = db
+  }
+
+  /** Throws LOCKED when another process has it open, CORRUPTION when LevelDB cannot read it. */
+  static async open(path: string, options: StoreOptions): Promise<Store> {
+    if (options.createIfMissing) await mkdir(path, { recursive: true })
+    return new Store(path, options, await openDatabase(path, options))
+  }
+
+  get hasFailed(): boolean {
+    return this.failure !== undefined
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.use((db) => db.get(key))
+  }
+
+  /**
+   * Writes all pages or none. `isSynced`: resolves when they, and all written before, would survive a power cut;
+   * otherwise they survive a kill of the process. Throws WRITE_FAILED; then the store wants `reopen`.
+   */
+  write(pages: readonly Page[], isSynced: boolean): Promise<void> {
+    return this.inLine(async () => {
+      if (this.failure !== undefined) throw writeFailed(this.path, this.failure)
+      try {
+        const operations = pages.map(({ key, value }) => ({ type: 'put' as const, key, value }))
+        await this.db.batch(operations, { sync: isSynced })
+      } catch (error) {
+        this.failure = error
+        throw writeFailed(this.path, error)
+      }
+    })
+  }
+
+  /** Pages of a range in key order, in batches. */
+  async *scan(range: KeyRange): AsyncGenerator<Page[]> {
+    let after: Uint8Array | undefined
+    for (;;) {
+      const from = after === undefined ? { gte: range.gte } : { gt: after }
+      const pages = await this.use(async (db) => {
+        const iterator = db.iterator({ ...from, lt: range.lt, limit: SCAN_PAGES })
+        try {
+          return (await iterator.nextv(SCAN_PAGES)).map(([key, value]) => ({ key, value }))
+        } finally {
+          await iterator.close()
+        }
+      })
+      if (pages.length === 0) return
+      yield pages
+      after = pages[pages.length - 1].key
+    }
+  }
+
+  /** The first key at or after `key` and before `lt`. */
+  async firstKey(range: KeyRange): Promise<Uint8Array | undefined> {
+    const keys = await this.use((db) => db.keys({ ...range, limit: 1 }).all())
+    return keys[0]
+  }
+
+  async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
+    const keys = await this.use((db) => db.keys({ ...range, limit: 1, reverse: true }).all())
+    return keys[0]
+  }
+
+  /** Deletes a range and gives its space back. */
+  clear(range: KeyRange): Promise<void> {
+    return this.inLine(async () => {
+      if (this.failure !== undefined) throw writeFailed(this.path, this.failure)
+      await this.db.clear(range)
+      await this.db.compactRange(range.gte, range.lt)
+    })
+  }
+
+  /** Closes the database and opens it again, in line with the writes. Throws as `open`; then try again later. */
+  reopen(): Promise<void> {
+    return this.inLine(async () => {
+      let finish = (): void => {}
+      this.reopening = new Promise((resolve) => {
+        finish = resolve
+      })
+      try {
+        await this.idle()
+        await this.db.close()
+        this.db = await openDatabase(this.path, this.options)
+        this.failure = undefined
+      } finally {
+        this.reopening = undefined
+        finish()
+      }
+    })
+  }
+
+  /** Waits for the writes in line, then closes. */
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    await this.lastWrite
+    this.isClosed = true
+    await this.idle()
+    await this.db.close()
+  }
+
+  private inLine<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.isClosed) return Promise.reject(closed(this.path))
+    const result = this.lastWrite.then(operation)
+    // The line goes on behind a failure; whoever asked for the operation hears of it.
+    this.lastWrite = result.then(
+      () => {},
+      () => {},
+    )
+    return result
+  }
+
+  private async use<T>(operation: (db: Database) => Promise<T>): Promise<T> {
+    while (this.reopening !== undefined) await this.reopening
+    if (this.isClosed) throw closed(this.path)
+    this.reading++
+    try {
+      return await operation(this.db)
+    } finally {
+      this.reading--
+      if (this.reading === 0) this.onIdle?.()
+    }
+  }
+
+  private async idle(): Promise<void> {
+    if (this.reading === 0) return
+    await new Promise<void>((resolve) => {
+      this.onIdle = resolve
+    })
+    this.onIdle = undefined
+  }
+}
+
+async function openDatabase(path: string, options: StoreOptions): Promise<Database> {
+  const db = new Level<Uint8Array, Uint8Array>(path, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: options.createIfMissing,
+    multithreading: options.isShared,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+    maxFileSize: WRITE_BUFFER_BYTES,
+    cacheSize: 0,
+    compression: true,
+  }) as Database
+  try {
+    await db.open()
+    return db
+  } catch (error) {
+    throw openFailed(path, error)
+  }
+}
+
+function openFailed(path: string, error: unknown): StorageError {
+  const cause = (error as { cause?: { code?: string; message?: string } }).cause
+  if (cause?.code === 'LEVEL_LOCKED') {
+    return new StorageError('LOCKED', `${path} is in use by another process`, { cause: error })
+  }
+  return new StorageError('CORRUPTION', `cannot open ${path}: ${cause?.message ?? String(error)}`, {
+    cause: error,
+  })
+}
+
+function writeFailed(path: string, error: unknown): StorageError {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new StorageError('WRITE_FAILED', `write to ${path} failed: ${reason}`, { cause: error })
+}
+
+function closed(path: string): StorageError {
+  return new StorageError('CLOSED', `${path} is closed`)
+}

@@ -1,0 +1,207 @@
+/**
+ * The write-ahead log's writer: group commit.
+ *
+ * All batches committed since the last turn are one atomic write. The samples of a turn carry its commit number;
+ * `onDurable` tells when that number may be seen. A turn survives a kill of the process when its write is done;
+ * once a second a write is synced, so a power cut costs a second.
+ *
+ * A write that fails is tried again, after the store was reopened, until it is done: its samples are in the head
+ * already, and a later turn must not become visible before an earlier one. Meanwhile the buffer grows to its
+ * bound, and beyond it `hasRoom` is false: appends are refused.
+ */
+
+import { StorageError } from '../errors.ts'
+import type { LabelBytes } from '../head/label-bytes.ts'
+import type { Page, Store } from '../store.ts'
+import { PageBuilder, pageKey, type SampleBatch } from './record.ts'
+
+export interface CommitLogOptions {
+  /** How long a turn gathers batches. */
+  turnMs: number
+  syncIntervalMs: number
+  /** Bytes that may wait to be written. */
+  bufferBytesMax: number
+  retryMs: number
+  onDurable: (commit: number) => void
+  /** A write failed and will be tried again. */
+  onError: (error: unknown) => void
+  /** Duration of a synced write. */
+  onSynced?: (seconds: number) => void
+}
+
+interface Turn {
+  commit: number
+  pages: Page[]
+  bytes: number
+  waiters: { resolve: () => void; reject: (error: unknown) => void }[]
+}
+
+/** Written alone when a sync is due and nothing else is to be written. Sorts behind all pages. */
+const SYNC_KEY = new TextEncoder().encode('s')
+
+export class CommitLog {
+  private readonly store: Store
+  private readonly options: CommitLogOptions
+  private readonly builder = new PageBuilder()
+  private generation: number
+  private nextPage = 0
+  private turn: Turn = { commit: 1, pages: [], bytes: 0, waiters: [] }
+  private readonly queue: Turn[] = []
+  private queuedBytes = 0
+  private turnTimer: NodeJS.Timeout | undefined
+  private syncTimer: NodeJS.Timeout | undefined
+  private writing: Promise<void> | undefined
+  private lastSyncMs = performance.now()
+  private isSynced = true
+  private isClosing = false
+  private writtenBytesTotal = 0
+
+  constructor(store: Store, generation: number, options: CommitLogOptions) {
+    this.store = store
+    this.generation = generation
+    this.options = options
+  }
+
+  /** Commit number of what is added now. */
+  get commit(): number {
+    return this.turn.commit
+  }
+
+  get hasRoom(): boolean {
+    return this.queuedBytes + this.turn.bytes + this.builder.byteLength <= this.options.bufferBytesMax
+  }
+
+  /** Bytes written since the start. */
+  get writtenBytes(): number {
+    return this.writtenBytesTotal
+  }
+
+  /** What is added from now on belongs to this generation. */
+  setGeneration(generation: number): void {
+    this.closePage()
+    this.generation = generation
+    this.nextPage = 0
+  }
+
+  addSeries(index: number, labels: LabelBytes): void {
+    this.builder.addSeries(index, labels)
+    if (this.builder.isFull) this.closePage()
+  }
+
+  addSamples(batch: SampleBatch): void {
+    for (let from = 0; from < batch.length; ) {
+      from = this.builder.addSamples(batch, from, batch.length)
+      if (this.builder.isFull) this.closePage()
+    }
+  }
+
+  /** Resolves when all that was added so far is written. Rejects with CLOSED when the log closes before. */
+  durable(): Promise<void> {
+    const promise = new Promise<void>((resolve, reject) => {
+      this.turn.waiters.push({ resolve, reject })
+    })
+    this.turnTimer ??= setTimeout(() => this.endTurn(), this.options.turnMs)
+    return promise
+  }
+
+  /** Ends the turn now and waits until all is written and synced. */
+  async flush(): Promise<void> {
+    this.endTurn()
+    while (this.writing !== undefined) await this.writing
+    if (!this.isSynced && !this.store.hasFailed) await this.sync()
+  }
+
+  /** Flushes and stops. What cannot be written now is lost, and its commits are rejected. */
+  async close(): Promise<void> {
+    this.isClosing = true
+    await this.flush()
+    clearTimeout(this.syncTimer)
+    const error = new StorageError('CLOSED', 'the write-ahead log is closed')
+    for (const { waiters } of this.queue) for (const { reject } of waiters) reject(error)
+    this.queue.length = 0
+  }
+
+  private closePage(): void {
+    if (this.builder.isEmpty) return
+    const page = this.builder.finish(pageKey(this.generation, this.nextPage++))
+    this.turn.pages.push(page)
+    this.turn.bytes += page.value.length
+  }
+
+  private endTurn(): void {
+    clearTimeout(this.turnTimer)
+    this.turnTimer = undefined
+    this.closePage()
+    if (this.turn.pages.length > 0 || this.turn.waiters.length > 0) {
+      this.queue.push(this.turn)
+      this.queuedBytes += this.turn.bytes
+      this.turn = { commit: (this.turn.commit + 1) >>> 0, pages: [], bytes: 0, waiters: [] }
+    }
+    this.startWriting()
+  }
+
+  private startWriting(): void {
+    if (this.writing !== undefined || this.queue.length === 0) return
+    this.writing = this.writeQueue().finally(() => {
+      this.writing = undefined
+    })
+  }
+
+  private async writeQueue(): Promise<void> {
+    while (this.queue.length > 0) {
+      const turn = this.queue[0]
+      if (!(await this.writeTurn(turn))) return
+      this.queue.shift()
+      this.queuedBytes -= turn.bytes
+      this.options.onDurable(turn.commit)
+      for (const { resolve } of turn.waiters) resolve()
+    }
+  }
+
+  /** False when it cannot be written and the log is closing. */
+  private async writeTurn(turn: Turn): Promise<boolean> {
+    if (turn.pages.length === 0) return true
+    for (;;) {
+      const isSyncDue = performance.now() - this.lastSyncMs >= this.options.syncIntervalMs
+      try {
+        if (this.store.hasFailed) await this.store.reopen()
+        await this.put(turn.pages, isSyncDue)
+        this.writtenBytesTotal += turn.bytes
+        return true
+      } catch (error) {
+        this.options.onError(error)
+        if (this.isClosing) return false
+        await new Promise((resolve) => setTimeout(resolve, this.options.retryMs))
+      }
+    }
+  }
+
+  private async put(pages: readonly Page[], isSynced: boolean): Promise<void> {
+    const start = performance.now()
+    await this.store.write(pages, isSynced)
+    if (isSynced) {
+      this.isSynced = true
+      this.lastSyncMs = performance.now()
+      this.options.onSynced?.((this.lastSyncMs - start) / 1000)
+    } else {
+      this.isSynced = false
+      this.armSync()
+    }
+  }
+
+  private armSync(): void {
+    if (this.syncTimer !== undefined || this.isClosing) return
+    const dueInMs = this.lastSyncMs + this.options.syncIntervalMs - performance.now()
+    this.syncTimer = setTimeout(
+      () => {
+        this.syncTimer = undefined
+        if (!this.isSynced && !this.store.hasFailed) this.sync().catch(this.options.onError)
+      },
+      Math.max(0, dueInMs),
+    )
+  }
+
+  private sync(): Promise<void> {
+    return this.put([{ key: SYNC_KEY, value: new Uint8Array(0) }], true)
+  }
+}

@@ -1,0 +1,389 @@
+/**
+ * What every storage must do, run on each implementation by its own test file. A storage is made by `open`; what
+ * was committed is visible when `commit` resolved.
+ */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  APPEND_DUPLICATE,
+  APPEND_OUT_OF_BOUNDS,
+  APPEND_OUT_OF_ORDER,
+  APPEND_SAME,
+  APPENDED,
+} from '../../storage/errors.ts'
+import type { SelectHints, Storage } from '../../storage/interface.ts'
+import { Labels } from '../../storage/model/labels.ts'
+import { Matcher, type MatchOp } from '../../storage/model/matcher.ts'
+import { KIND_FLOAT, KIND_STALE, type Kind, SampleColumns } from '../../storage/model/sample.ts'
+
+export interface OpenStorage {
+  storage: Storage
+  close(): Promise<void>
+  /** Moves to the next generation, where the storage has such. */
+  cut(): void
+}
+
+export const NO_HINTS: SelectHints = { func: '', stepMs: 0, rangeMs: 0, labelsOnly: false }
+
+/** Labels from text like `up job=a`. */
+export function labelsOf(text: string): Labels {
+  const [name, ...pairs] = text.split(' ')
+  return Labels.from({ __name__: name, ...Object.fromEntries(pairs.map((pair) => pair.split('='))) })
+}
+
+export async function append(
+  storage: Storage,
+  rows: readonly (readonly [series: string, t: number, v: number, kind?: Kind])[],
+): Promise<number[]> {
+  const appender = storage.appender()
+  const outcomes = rows.map(([series, t, v, kind]) =>
+    appender.append(appender.register(labelsOf(series)), t, v, kind ?? KIND_FLOAT),
+  )
+  await appender.commit()
+  return outcomes
+}
+
+/** Series and samples as text: `{"__name__":"up"} 1000:1 2000:stale`. */
+export async function dump(
+  storage: Storage,
+  matchers: readonly Matcher[],
+  mint = Number.MIN_SAFE_INTEGER,
+  maxt = Number.MAX_SAFE_INTEGER,
+): Promise<string[]> {
+  const querier = storage.querier(mint, maxt)
+  try {
+    const set = await querier.select(matchers, NO_HINTS)
+    const columns = new SampleColumns(4)
+    const lines: string[] = []
+    for (let i = 0; i < set.count; i++) {
+      set.read(i, columns)
+      const samples: string[] = []
+      for (let j = 0; j < columns.length; j++) {
+        samples.push(`${columns.t[j]}:${columns.kind[j] === KIND_STALE ? 'stale' : columns.v[j]}`)
+      }
+      lines.push(`${text(set.labels(i))} ${samples.join(' ')}`)
+    }
+    return lines
+  } finally {
+    querier.close()
+  }
+}
+
+function text(labels: Labels): string {
+  const { __name__: name = '', ...rest } = labels.toObject()
+  return [name, ...Object.entries(rest).map(([label, value]) => `${label}=${value}`)].join(' ')
+}
+
+const m = (name: string, op: MatchOp, value: string) => new Matcher(name, op, value)
+const ALL = [m('__name__', '!=', '')]
+
+export function storageSuite(name: string, open: () => Promise<OpenStorage>): void {
+  describe(name, () => {
+    let opened: OpenStorage
+    let storage: Storage
+
+    beforeEach(async () => {
+      opened = await open()
+      storage = opened.storage
+    })
+    afterEach(() => opened.close())
+
+    it('gives back what was appended, series sorted by labels, samples by time', async () => {
+      await append(storage, [
+        ['up job=b', 1000, 1],
+        ['up job=a', 1000, 2],
+        ['up job=a', 2000, 3],
+        ['down', 1000, 4],
+      ])
+      expect(await dump(storage, ALL)).toEqual(['down 1000:4', 'up job=a 1000:2 2000:3', 'up job=b 1000:1'])
+    })
+
+    it('sorts labels and values by UTF-8 bytes, not by UTF-16 units', async () => {
+      await append(storage, [
+        ['m x=\u{1f600}', 1, 1],
+        ['m x=\uff5e', 1, 2],
+      ])
+      expect(await dump(storage, ALL)).toEqual(['m x=\uff5e 1:2', 'm x=\u{1f600} 1:1'])
+    })
+
+    it('shows nothing of a batch before its commit, and nothing of one rolled back', async () => {
+      const appender = storage.appender()
+      appender.append(appender.register(labelsOf('up')), 1000, 1, KIND_FLOAT)
+      expect(await dump(storage, ALL)).toEqual([])
+      await appender.commit()
+      expect(await dump(storage, ALL)).toEqual(['up 1000:1'])
+      const second = storage.appender()
+      second.append(second.register(labelsOf('up')), 2000, 2, KIND_FLOAT)
+      second.append(second.register(labelsOf('other')), 2000, 2, KIND_FLOAT)
+      second.rollback()
+      expect(await dump(storage, ALL)).toEqual(['up 1000:1'])
+    })
+
+    it('keeps a view as it was when it was taken', async () => {
+      await append(storage, [['up', 1000, 1]])
+      const querier = storage.querier(0, 1e6)
+      for (let t = 2000; t <= 60_000; t += 1000) await append(storage, [['up', t, t]])
+      opened.cut()
+      await append(storage, [['up', 61_000, 0]])
+      const set = await querier.select(ALL, NO_HINTS)
+      const columns = new SampleColumns()
+      set.read(0, columns)
+      expect([set.count, columns.length, columns.t[0]]).toEqual([1, 1, 1000])
+      querier.close()
+      expect((await dump(storage, ALL))[0].split(' ')).toHaveLength(62)
+    })
+
+    const outcomes: [rule: string, rows: [string, number, number, Kind?][], want: number[]][] = [
+      [
+        'newer is appended',
+        [
+          ['a', 1000, 1],
+          ['a', 1001, 1],
+        ],
+        [APPENDED, APPENDED],
+      ],
+      [
+        'same time and value is the same',
+        [
+          ['a', 1000, 1],
+          ['a', 1000, 1],
+        ],
+        [APPENDED, APPEND_SAME],
+      ],
+      [
+        'same time, NaN and NaN',
+        [
+          ['a', 1, Number.NaN],
+          ['a', 1, Number.NaN],
+        ],
+        [APPENDED, APPEND_SAME],
+      ],
+      [
+        'same time, 0 and -0 differ',
+        [
+          ['a', 1, 0],
+          ['a', 1, -0],
+        ],
+        [APPENDED, APPEND_DUPLICATE],
+      ],
+      [
+        'same time, other value',
+        [
+          ['a', 1000, 1],
+          ['a', 1000, 2],
+        ],
+        [APPENDED, APPEND_DUPLICATE],
+      ],
+      [
+        'same time, other kind',
+        [
+          ['a', 1000, 1],
+          ['a', 1000, 1, KIND_STALE],
+        ],
+        [APPENDED, APPEND_DUPLICATE],
+      ],
+      [
+        'two stale markers',
+        [
+          ['a', 1, 0, KIND_STALE],
+          ['a', 1, 7, KIND_STALE],
+        ],
+        [APPENDED, APPEND_SAME],
+      ],
+      [
+        'older than the series',
+        [
+          ['a', 2000, 1],
+          ['a', 1000, 1],
+        ],
+        [APPENDED, APPEND_OUT_OF_ORDER],
+      ],
+      [
+        'older than another series is fine',
+        [
+          ['a', 2000, 1],
+          ['b', 1000, 1],
+        ],
+        [APPENDED, APPENDED],
+      ],
+      [
+        'exactly one hour behind',
+        [
+          ['a', 3_600_000, 1],
+          ['b', 0, 1],
+        ],
+        [APPENDED, APPENDED],
+      ],
+      [
+        'more than one hour behind',
+        [
+          ['a', 3_600_001, 1],
+          ['b', 0, 1],
+        ],
+        [APPENDED, APPEND_OUT_OF_BOUNDS],
+      ],
+      [
+        'negative times',
+        [
+          ['a', -5, 1],
+          ['a', -4, 2],
+        ],
+        [APPENDED, APPENDED],
+      ],
+    ]
+    it.each(outcomes)('%s', async (_, rows, want) => {
+      const got: number[] = []
+      for (const row of rows) got.push(...(await append(storage, [row])))
+      expect(got).toEqual(want)
+    })
+
+    it.each(outcomes)('%s, across a cut', async (_, rows, want) => {
+      const got: number[] = []
+      for (const row of rows) {
+        got.push(...(await append(storage, [row])))
+        opened.cut()
+      }
+      expect(got).toEqual(want)
+      const lines = await dump(storage, ALL)
+      const points = lines.reduce((sum, line) => sum + line.split(':').length - 1, 0)
+      expect(points).toBe(want.filter((outcome) => outcome === APPENDED).length)
+    })
+
+    it('drops at commit what another batch overtook, and counts it', async () => {
+      const slow = storage.appender()
+      const ref = slow.register(labelsOf('up'))
+      expect(slow.append(ref, 1000, 1, KIND_FLOAT)).toBe(APPENDED)
+      expect(slow.append(ref, 3000, 3, KIND_FLOAT)).toBe(APPENDED)
+      await append(storage, [['up', 2000, 2]])
+      expect(await slow.commit()).toEqual({ appended: 1, outOfOrder: 1 })
+      expect(await dump(storage, ALL)).toEqual(['up 2000:2 3000:3'])
+    })
+
+    it('keeps the earlier of two samples of one time in a batch', async () => {
+      await append(storage, [
+        ['up', 1000, 1],
+        ['up', 1000, 2],
+        ['up', 500, 3],
+      ])
+      expect(await dump(storage, ALL)).toEqual(['up 1000:1'])
+    })
+
+    it('carries stale markers, NaN, infinities and -0', async () => {
+      await append(storage, [
+        ['m', 1, Number.NaN],
+        ['m', 2, Number.POSITIVE_INFINITY],
+        ['m', 3, Number.NEGATIVE_INFINITY],
+        ['m', 4, 0, KIND_STALE],
+        ['m', 5, -0],
+      ])
+      expect(await dump(storage, ALL)).toEqual(['m 1:NaN 2:Infinity 3:-Infinity 4:stale 5:0'])
+      const querier = storage.querier(5, 5)
+      const columns = new SampleColumns()
+      const set = await querier.select(ALL, NO_HINTS)
+      set.read(0, columns)
+      expect(Object.is(columns.v[0], -0)).toBe(true)
+      expect(columns.allFloat).toBe(true)
+      querier.close()
+    })
+
+    it('takes ranges as closed, and leaves out series without a sample in them', async () => {
+      for (let t = 1000; t <= 30_000; t += 1000) await append(storage, [['a', t, t / 1000]])
+      await append(storage, [['b', 40_000, 1]])
+      expect(await dump(storage, ALL, 29_000, 39_999)).toEqual(['a 29000:29 30000:30'])
+      expect(await dump(storage, ALL, 3000, 3000)).toEqual(['a 3000:3'])
+      expect(await dump(storage, ALL, 40_001, 50_000)).toEqual([])
+    })
+
+    const selections: [what: string, matchers: Matcher[], want: string[]][] = [
+      ['equal', [m('job', '=', 'a')], ['x e=1 job=a', 'y job=a']],
+      ['equal to a value that is not there', [m('job', '=', 'zz')], []],
+      ['a label that is not there', [m('nope', '=', 'a')], []],
+      [
+        'equal to empty: without the label',
+        [m('__name__', '=', 'x'), m('e', '=', '')],
+        ['x job=b', 'x job=bb'],
+      ],
+      ['not equal', [m('__name__', '=', 'x'), m('job', '!=', 'a')], ['x job=b', 'x job=bb']],
+      [
+        'not equal passes without the label',
+        [m('__name__', '=~', 'x|y'), m('e', '!=', '1')],
+        ['x job=b', 'x job=bb', 'y job=a'],
+      ],
+      ['not empty', [m('e', '!=', '')], ['x e=1 job=a']],
+      ['a regular expression is anchored', [m('job', '=~', 'b')], ['x job=b']],
+      ['a set', [m('job', '=~', 'a|bb|none')], ['x e=1 job=a', 'x job=bb', 'y job=a']],
+      ['a prefix', [m('job', '=~', 'b.*')], ['x job=b', 'x job=bb']],
+      ['no match', [m('__name__', '=', 'x'), m('job', '!~', 'b+')], ['x e=1 job=a']],
+      [
+        'an expression that takes empty',
+        [m('__name__', '=', 'x'), m('e', '=~', '1?')],
+        ['x e=1 job=a', 'x job=b', 'x job=bb'],
+      ],
+      ['several on one label', [m('job', '=~', 'b.*'), m('job', '!=', 'b')], ['x job=bb']],
+      ['none: all', [], ['x e=1 job=a', 'x job=b', 'x job=bb', 'y job=a']],
+    ]
+    it.each(selections)('selects: %s', async (_, matchers, want) => {
+      await append(storage, [
+        ['x job=a e=1', 1, 0],
+        ['x job=b', 1, 0],
+      ])
+      opened.cut()
+      await append(storage, [
+        ['x job=bb', 2, 0],
+        ['y job=a', 2, 0],
+        ['x job=b', 2, 0],
+      ])
+      const lines = await dump(storage, matchers)
+      expect(lines.map((line) => line.replace(/ \S+:.*$/, ''))).toEqual(want)
+    })
+
+    it('lists label names and values, with and without matchers', async () => {
+      await append(storage, [
+        ['x job=a e=1', 1, 0],
+        ['y job=b', 1, 0],
+      ])
+      const querier = storage.querier(0, 10)
+      expect(await querier.labelNames([])).toEqual(['__name__', 'e', 'job'])
+      expect(await querier.labelNames([m('job', '=', 'b')])).toEqual(['__name__', 'job'])
+      expect(await querier.labelValues('job', [])).toEqual(['a', 'b'])
+      expect(await querier.labelValues('job', [m('e', '!=', '')])).toEqual(['a'])
+      expect(await querier.labelValues('nope', [])).toEqual([])
+      querier.close()
+    })
+
+    it('joins a series across cuts', async () => {
+      const want: string[] = []
+      for (let t = 1; t <= 100; t++) {
+        await append(storage, [['up', t, t]])
+        want.push(`${t}:${t}`)
+        if (t % 9 === 0) opened.cut()
+      }
+      expect(await dump(storage, ALL)).toEqual([`up ${want.join(' ')}`])
+    })
+
+    it('keeps refs good across a cut', async () => {
+      const first = storage.appender()
+      const ref = first.register(labelsOf('up'))
+      first.append(ref, 1, 1, KIND_FLOAT)
+      await first.commit()
+      opened.cut()
+      const second = storage.appender()
+      expect(second.append(ref, 1, 1, KIND_FLOAT)).toBe(APPEND_SAME)
+      expect(second.append(ref, 2, 2, KIND_FLOAT)).toBe(APPENDED)
+      opened.cut()
+      await second.commit()
+      expect(await dump(storage, ALL)).toEqual(['up 1:1 2:2'])
+    })
+
+    it('takes long and strange label values', async () => {
+      const long = 'ä'.repeat(100_000)
+      const strange = Labels.from({ __name__: 'm', 'a.b c': '\u0000\n"\\', long })
+      const appender = storage.appender()
+      appender.append(appender.register(strange), 1, 1, KIND_FLOAT)
+      await appender.commit()
+      const querier = storage.querier(0, 10)
+      const set = await querier.select([m('long', '=', long)], NO_HINTS)
+      expect(set.labels(0).toObject()).toEqual(strange.toObject())
+      querier.close()
+    })
+  })
+}
