@@ -192,6 +192,7 @@ export function readPage({ key, value }: Page, visitor: PageVisitor): void {
     )
   }
   const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+  if (value[0] !== PAGE_VERSION) throw damaged(key, `it has format ${value[0]}`)
   if (view.getUint32(4, true) !== checksum(key, value)) throw damaged(key, 'its checksum does not fit')
   let at = PAGE_HEADER
   while (at < value.length) {
