@@ -1,0 +1,14 @@
+/** `npm run bench -- NAME [ARGUMENTS…]`: runs one benchmark of this folder. */
+const BENCHMARKS = ['scrape', 'promql'] as const
+
+interface Benchmark {
+  run(args: string[]): Promise<void>
+}
+
+const [name, ...args] = process.argv.slice(2)
+if (!(BENCHMARKS as readonly string[]).includes(name)) {
+  process.stderr.write(`usage: npm run bench -- ${BENCHMARKS.join('|')} [ARGUMENTS…]\n`)
+  process.exit(1)
+}
+const benchmark = (await import(`./${name}.ts`)) as Benchmark
+await benchmark.run(args)
