@@ -1,10 +1,10 @@
 # The server runs its TypeScript as it is, so there is nothing to build: production packages and sources.
-FROM node:24-slim AS packages
+FROM node:26-slim AS packages
 WORKDIR /narthex
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev
 
-FROM node:24-slim
+FROM node:26-slim
 RUN useradd --system --uid 65533 --home-dir /narthex narthex && mkdir /data && chown narthex /data
 WORKDIR /narthex
 COPY --from=packages /narthex/node_modules node_modules
