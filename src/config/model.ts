@@ -61,7 +61,7 @@ export interface ScrapeConfig extends ScrapeLimits {
   fallbackScrapeProtocol: ScrapeProtocol | undefined
   metricsPath: string
   scheme: 'http' | 'https'
-  /** In the order written. */
+  /** Sorted by name, as upstream sends them. */
   params: readonly (readonly [name: string, values: readonly string[]])[]
   honorLabels: boolean
   honorTimestamps: boolean
