@@ -106,9 +106,14 @@ export function compareLabels(a: Labels, b: Labels): number {
   return a.pairs.length - b.pairs.length
 }
 
-/** Edits a label set. `get` sees the edits made so far. */
+/**
+ * Edits a label set. `get` sees the edits made so far. `names` lists what is left of the base in its order, then
+ * what was set, in the order of first setting; relabelling by name depends on it.
+ */
 export class LabelsBuilder {
   private readonly values = new Map<string, string>()
+  /** Names that were set since the reset. */
+  private readonly added = new Set<string>()
 
   constructor(base: Labels = Labels.EMPTY) {
     this.reset(base)
@@ -116,6 +121,7 @@ export class LabelsBuilder {
 
   reset(base: Labels): void {
     this.values.clear()
+    this.added.clear()
     for (let i = 0; i < base.pairs.length; i += 2) this.values.set(base.pairs[i], base.pairs[i + 1])
   }
 
@@ -125,13 +131,18 @@ export class LabelsBuilder {
 
   /** Setting the empty value deletes. */
   set(name: string, value: string): this {
-    if (value === '') this.values.delete(name)
-    else this.values.set(name, value)
+    if (value === '') return this.delete(name)
+    if (!this.added.has(name)) {
+      this.values.delete(name)
+      this.added.add(name)
+    }
+    this.values.set(name, value)
     return this
   }
 
   delete(name: string): this {
     this.values.delete(name)
+    this.added.delete(name)
     return this
   }
 
