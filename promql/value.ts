@@ -22,11 +22,15 @@ export const PRESENT_FLOAT = 1
 /** The value is an index into the result's pool of histograms. */
 export const PRESENT_HISTOGRAM = 2
 
-/** One series of a result: `values[s]` counts where `present[s]` is not ABSENT. */
-export interface ResultSeries {
-  labels: Labels
+/** One place a step: `values[s]` counts where `present[s]` is not ABSENT. */
+export interface Column {
   values: Float64Array
   present: Uint8Array
+}
+
+/** One series of a result. */
+export interface ResultSeries extends Column {
+  labels: Labels
 }
 
 /** An instant query gives 'vector', 'scalar', 'string' or 'matrix' (a range selector); a range query 'matrix'. */

@@ -67,7 +67,10 @@ export interface SeriesSet {
 
 /** Reads one consistent view of [mint, maxt], from its making to its close. */
 export interface Querier {
-  /** Series that pass all matchers and have at least one sample in the range. */
+  /**
+   * Series that pass all matchers and have samples in the range. To tell without reading samples, a series may be
+   * among them that has samples before and after the range and none in it.
+   */
   select(matchers: readonly Matcher[], hints: SelectHints): Promise<SeriesSet>
   /** Sorted names of labels over series that pass; without matchers all. */
   labelNames(matchers: readonly Matcher[]): Promise<string[]>

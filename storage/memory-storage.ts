@@ -47,17 +47,18 @@ export class MemoryStorage implements Storage {
 
   appender(): Appender {
     const pending: (MemorySample & { ref: SeriesRef })[] = []
+    const minValidT = this.maxt - this.appendableWindowMs
     return {
       register: (labels) => this.register(labels),
       append: (ref, t, v, kind) => {
-        const outcome = this.check(ref, t, v, kind)
+        const outcome = this.check(ref, t, v, kind, minValidT)
         if (outcome === APPENDED) pending.push({ ref, t, v, kind })
         return outcome
       },
       commit: async (): Promise<CommitCounts> => {
         const counts = { appended: 0, outOfOrder: 0 }
         for (const { ref, t, v, kind } of pending) {
-          const outcome = this.check(ref, t, v, kind)
+          const outcome = this.check(ref, t, v, kind, minValidT)
           if (outcome < 0) counts.outOfOrder++
           if (outcome !== APPENDED) continue
           this.series[ref - 1].samples.push({ t, v, kind })
@@ -82,10 +83,10 @@ export class MemoryStorage implements Storage {
     return ref
   }
 
-  private check(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome {
+  private check(ref: SeriesRef, t: number, v: number, kind: Kind, minValidT: number): AppendOutcome {
     const samples = this.series[ref - 1].samples
     const last = samples[samples.length - 1]
-    if (t < this.maxt - this.appendableWindowMs) return APPEND_OUT_OF_BOUNDS
+    if (t < minValidT) return APPEND_OUT_OF_BOUNDS
     if (last === undefined || t > last.t) return APPENDED
     if (t < last.t) return APPEND_OUT_OF_ORDER
     return isSameValue(last, v, kind) ? APPEND_SAME : APPEND_DUPLICATE

@@ -15,6 +15,8 @@ export interface InstantRequest extends QueryLimits {
   timeMs: number
   timeoutMs: number
   lookbackMs: number
+  /** Step of subqueries that give none: the evaluation interval in force. */
+  subqueryStepMs: number
   /** '' = none, 'true', 'all', or any other text (deprecated, works with a warning). */
   stats: string
 }
@@ -27,6 +29,8 @@ export interface RangeRequest extends QueryLimits {
   stepMs: number
   timeoutMs: number
   lookbackMs: number
+  /** Step of subqueries that give none: the evaluation interval in force. */
+  subqueryStepMs: number
   stats: string
 }
 
@@ -68,7 +72,11 @@ export interface QueryResponse {
   body: Uint8Array<ArrayBuffer>
   /** For the engine's metrics, milliseconds; what does not apply is 0. */
   timings: { queueMs: number; prepareMs: number; evalMs: number; sortMs: number }
+  /** For the engine's metrics: samples that the steps' windows cover together, and samples read from storage. */
+  samplesQueryable: number
   samplesRead: number
+  /** A bug of ours met on the way, with its stack, for the log. */
+  fault?: string
 }
 
 /** Runs requests: in this thread (tests, embedding) or in query threads (the server). */

@@ -1,5 +1,6 @@
 /** One relabelling rule, checked and ready to run: what the configuration's `relabel_configs` items become. */
 import type { Regex } from '../../storage/model/regex.ts'
+import type { NameValidationScheme } from '../config/model.ts'
 
 export type RelabelAction =
   | 'replace'
@@ -24,4 +25,6 @@ export interface RelabelRule {
   targetLabel: string
   replacement: string
   action: RelabelAction
+  /** Which label names `replace` may come out with. */
+  nameValidationScheme: NameValidationScheme
 }

@@ -12,7 +12,7 @@
  *   n           u8 kinds, only with flag bit 0; padded with 0 to 8 bytes
  */
 import { StorageError } from '../errors.ts'
-import { KIND_FLOAT, type Kind, type SampleColumns } from '../model/sample.ts'
+import { KIND_FLOAT, type SampleColumns } from '../model/sample.ts'
 
 export const ENCODING_RAW = 0
 const FLAG_KINDS = 1
@@ -69,13 +69,18 @@ export function decodeChunk(
   if (u8[byte] !== ENCODING_RAW) throw new StorageError('CORRUPTION', `unknown chunk encoding ${u8[byte]}`)
   const count = u8[byte + 2] | (u8[byte + 3] << 8)
   const kindByte = (u8[byte + 1] & FLAG_KINDS) === 0 ? -1 : (at + 1 + 2 * count) * 8
-  into.reserve(into.length + count)
-  const end = Math.min(count, visible)
-  for (let i = 0; i < end; i++) {
-    const t = f64[at + 1 + i]
-    if (t < mint) continue
-    if (t > maxt) return
-    const kind = kindByte < 0 ? KIND_FLOAT : (u8[kindByte + i] as Kind)
-    into.push(t, f64[at + 1 + count + i], kind)
+  let from = 0
+  let to = Math.min(count, visible)
+  while (from < to && f64[at + 1 + from] < mint) from++
+  while (to > from && f64[at + to] > maxt) to--
+  into.reserve(into.length + to - from)
+  const { t, v, kind } = into
+  let end = into.length
+  for (let i = from; i < to; i++, end++) {
+    t[end] = f64[at + 1 + i]
+    v[end] = f64[at + 1 + count + i]
+    kind[end] = kindByte < 0 ? KIND_FLOAT : u8[kindByte + i]
+    if (kind[end] !== KIND_FLOAT) into.allFloat = false
   }
+  into.length = end
 }

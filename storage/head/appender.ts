@@ -18,10 +18,13 @@ export class HeadAppender implements Appender {
     v: new Float64Array(CAPACITY_MIN),
     kind: new Uint8Array(CAPACITY_MIN),
   }
+  /** The head's bound when this appender was made, so that a batch does not push out its own samples. */
+  private readonly minValidT: number
   private isSpent = false
 
   constructor(head: Head) {
     this.head = head
+    this.minValidT = head.minValidT
   }
 
   register(labels: Labels): SeriesRef {
@@ -30,7 +33,7 @@ export class HeadAppender implements Appender {
 
   append(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome {
     if (!this.head.hasRoom) return APPEND_NO_MEMORY
-    const outcome = this.head.check(ref, t, v, kind)
+    const outcome = this.head.check(ref, t, v, kind, this.minValidT)
     if (outcome !== APPENDED) return outcome
     const i = this.batch.length
     if (i === this.refs.length) this.grow()
@@ -44,11 +47,10 @@ export class HeadAppender implements Appender {
 
   async commit(): Promise<CommitCounts> {
     this.spend()
-    const count = this.batch.length
-    if (count === 0) return { appended: 0, outOfOrder: 0 }
-    const appended = this.head.apply(this.refs, this.batch)
+    if (this.batch.length === 0) return { appended: 0, outOfOrder: 0 }
+    const counts = this.head.apply(this.refs, this.batch, this.minValidT)
     await this.head.durable()
-    return { appended, outOfOrder: count - appended }
+    return counts
   }
 
   rollback(): void {

@@ -6,7 +6,7 @@
  * published and queries see it.
  */
 import { APPEND_UNKNOWN_REF, APPENDED, type AppendOutcome, StorageError } from '../errors.ts'
-import type { SeriesRef } from '../interface.ts'
+import type { CommitCounts, SeriesRef } from '../interface.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Kind } from '../model/sample.ts'
 import { Retirements, type Slab } from '../slab/slab.ts'
@@ -15,7 +15,7 @@ import type { SampleBatch } from '../wal/record.ts'
 import { Directory } from './directory.ts'
 import { type Generation, GenerationWriter } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
-import { carryNewest, checkAppend, MOVED_GENERATION, MOVED_TO, stage } from './series-row.ts'
+import { carryNewest, checkAppend, hasSample, MOVED_GENERATION, MOVED_TO, stage } from './series-row.ts'
 
 /** How far behind the newest sample of all a sample may be (reference: half of upstream's chunk range). */
 export const APPENDABLE_WINDOW_MS = 3_600_000
@@ -86,7 +86,7 @@ export class Head {
     this.showRoots()
   }
 
-  /** Older samples are out of bounds. */
+  /** Samples older than this are out of bounds, for appenders made now. */
   get minValidT(): number {
     return this.maxt - APPENDABLE_WINDOW_MS
   }
@@ -101,11 +101,11 @@ export class Head {
     return this.refOf(this.registerBytes(this.scratch))
   }
 
-  /** What appending now would answer, against what is committed. */
-  check(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome {
+  /** What appending would answer, against what is committed; `minValidT` is the appender's bound. */
+  check(ref: SeriesRef, t: number, v: number, kind: Kind, minValidT: number): AppendOutcome {
     const index = this.resolve(ref)
     if (index < 0) return APPEND_UNKNOWN_REF
-    return checkAppend(this.slab, this.current.rowAt(index), t, v, kind, this.minValidT)
+    return checkAppend(this.slab, this.current.rowAt(index), t, v, kind, minValidT)
   }
 
   /**
@@ -138,21 +138,26 @@ export class Head {
 
   /**
    * Puts a batch into the log and the rows; [0, length) of `refs` and the columns. Samples that lost their place
-   * since they were checked are left out. `batch.index` is overwritten. Returns how many were taken.
+   * since they were checked are left out. `batch.index` is overwritten, and the batch is as long as what was taken.
    */
-  apply(refs: Float64Array, batch: SampleBatch): number {
-    const { minValidT } = this
+  apply(refs: Float64Array, batch: SampleBatch, minValidT: number): CommitCounts {
     const count = batch.length
     let taken = 0
+    let outOfOrder = 0
     // First the rows, one after the other, since a later sample of the batch is checked against an earlier one.
     for (let i = 0; i < count; i++) {
       const index = this.resolve(refs[i])
-      if (index < 0) continue
+      if (index < 0) {
+        outOfOrder++
+        continue
+      }
       const rowAt = this.current.rowAt(index)
       const t = batch.t[i]
       const v = batch.v[i]
       const kind = batch.kind[i] as Kind
-      if (checkAppend(this.slab, rowAt, t, v, kind, minValidT) !== APPENDED) continue
+      const outcome = checkAppend(this.slab, rowAt, t, v, kind, minValidT)
+      if (outcome < 0) outOfOrder++
+      if (outcome !== APPENDED) continue
       const isChunkMade = stage(this.slab, rowAt, t, v, kind, this.log.commit, this.current.arena)
       this.current.noteSample(t, isChunkMade)
       batch.index[taken] = index
@@ -165,7 +170,7 @@ export class Head {
     batch.length = taken
     if (taken > 0) this.log.addSamples(batch)
     this.samplesAppended += taken
-    return taken
+    return { appended: taken, outOfOrder }
   }
 
   /** Resolves when all that was applied so far is durable and visible. */
@@ -237,17 +242,23 @@ export class Head {
     return index
   }
 
-  /** Whether an older generation has the series: the newest one that has hands its newest sample over. */
+  /**
+   * Whether an older generation has the series. The newest one that has a sample of it hands that over: a series
+   * may have been registered without one.
+   */
   private carryOver(labels: LabelBytes, index: number): boolean {
+    let isKnown = false
     for (let i = this.older.length - 1; i >= 0; i--) {
       const found = this.older[i].findSeries(labels)
       if (found < 0) continue
+      isKnown = true
       const rowAt = this.older[i].rowAt(found)
-      carryNewest(this.slab, rowAt, this.current.rowAt(index))
       markRowMoved(this.slab, rowAt, this.current.number, index)
-      return true
+      if (!hasSample(this.slab, rowAt)) continue
+      carryNewest(this.slab, rowAt, this.current.rowAt(index))
+      break
     }
-    return false
+    return isKnown
   }
 
   /** Marks the series of a generation that newer ones have too; how many. */

@@ -76,6 +76,11 @@ export function initRow(slab: Slab, at: number): void {
   slab.f64[at + FIRST_T] = Number.POSITIVE_INFINITY
 }
 
+/** Whether there is a newest sample, of this generation or taken over. */
+export function hasSample(slab: Slab, at: number): boolean {
+  return slab.u32[at * 2 + LAST_KIND] !== NO_KIND
+}
+
 /** Takes over what the append rules look at from the same series in an older generation. */
 export function carryNewest(slab: Slab, fromAt: number, toAt: number): void {
   slab.f64[toAt + LAST_T] = slab.f64[fromAt + LAST_T]

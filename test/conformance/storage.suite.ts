@@ -60,7 +60,7 @@ export async function dump(
       for (let j = 0; j < columns.length; j++) {
         samples.push(`${columns.t[j]}:${columns.kind[j] === KIND_STALE ? 'stale' : columns.v[j]}`)
       }
-      lines.push(`${text(set.labels(i))} ${samples.join(' ')}`)
+      if (samples.length > 0) lines.push(`${text(set.labels(i))} ${samples.join(' ')}`)
     }
     return lines
   } finally {

@@ -44,6 +44,7 @@ export class FakeClock implements Clock {
 
   async advance(ms: number): Promise<void> {
     const endMs = this.elapsedMs + ms
+    await settle()
     for (;;) {
       const next = this.nextUntil(endMs)
       this.moveTo(next?.atMs ?? endMs)

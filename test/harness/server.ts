@@ -39,6 +39,14 @@ export interface RunningNarthex {
   signal(name: NodeJS.Signals): void
 }
 
+// A test process that ends early takes its servers and folders along.
+const running = new Set<Child>()
+const folders = new Set<string>()
+process.once('exit', () => {
+  for (const child of running) child.signal('SIGKILL')
+  for (const path of folders) rmSync(path, { recursive: true, force: true })
+})
+
 /** A port of 127.0.0.1 on which nobody listened a moment ago. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -55,8 +63,13 @@ export function freePort(): Promise<number> {
 /** A folder that is removed when the test process ends, if not before. */
 export function temporaryFolder(prefix: string): string {
   const path = mkdtempSync(join(tmpdir(), prefix))
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }))
+  folders.add(path)
   return path
+}
+
+function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+  folders.delete(path)
 }
 
 /** Resolves when the server answers /-/healthy; rejects, with its log, when it ends before that. */
@@ -80,11 +93,11 @@ export async function startNarthex(options: NarthexOptions = {}): Promise<Runnin
     configPath,
     startedAtMs,
     logs: () => child.output,
-    stop: () => child.stop().finally(() => rmSync(folder, { recursive: true, force: true })),
+    stop: () => child.stop().finally(() => removeFolder(folder)),
     kill: async () => {
       child.signal('SIGKILL')
       await child.ended
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     },
     signal: (name) => child.signal(name),
   }
@@ -150,13 +163,11 @@ class Child {
       this.stderr += text
       this.output += text
     })
-    // A test process that ends early takes its servers along.
-    const killNow = () => this.signal('SIGKILL')
-    process.once('exit', killNow)
+    running.add(this)
     this.ended = new Promise((resolve) => {
       this.process.once('close', (code, signal) => {
         this.isEnded = true
-        process.off('exit', killNow)
+        running.delete(this)
         resolve({ code, signal })
       })
     })

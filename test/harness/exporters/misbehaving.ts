@@ -191,7 +191,7 @@ export const MISBEHAVIOURS: readonly Misbehaviour[] = [
     name: 'strange_but_legal',
     round: [
       always({ body: 'a 1\n\n\n  \n#\n# a comment\nb{x="1",} 2\nc NaN\nd +Inf\ne -Inf\nf 1' }),
-      always({ body: '\ta\t1\t\nb { x = "1" , y = "" } 2\nc nan\nd Inf\ne{x="\\"\\\\\\n\\q"} 3' }),
+      always({ body: 'a\t1\t\nb { x = "1" , y = "" } 2\nc nan\nd Inf\ne{x="\\"\\\\\\n\\q"} 3' }),
     ],
   },
   { name: 'redirect_followed', round: [always({ body: '', status: 302, location: '/elsewhere' }), GOOD] },

@@ -1,0 +1,28 @@
+/** One call of an API endpoint: what its handler is given, and what it gives back. */
+import type { Form } from './form.ts'
+
+export interface ApiCall {
+  /** Parameters of the body and the URL, merged. */
+  form: Form
+  /** Parameters of the URL alone. */
+  urlForm: Form
+  /** The variable part of the path, decoded; '' where there is none. */
+  name: string
+  /** Aborted when the client goes away. */
+  signal: AbortSignal
+}
+
+export interface ApiAnswer {
+  status: number
+  /** JSON. */
+  body: Uint8Array | string
+}
+
+/** Throws ApiError for what is wrong with the call. */
+export type ApiHandler = (call: ApiCall) => ApiAnswer | Promise<ApiAnswer>
+
+export interface ApiEndpoint {
+  /** Below `/api/v1`. */
+  path: string
+  handle: ApiHandler
+}

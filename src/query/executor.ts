@@ -1,0 +1,220 @@
+/**
+ * Runs one request to its answer: parse, evaluate, write. The work of a query thread, and of tests in their own.
+ * Every failure becomes an answer; a bug becomes one too, and is handed over to be logged.
+ */
+import { Engine, type EngineOptions, type QueryOptions, type QueryResult } from '../../promql/engine.ts'
+import { canceled, QueryError } from '../../promql/errors.ts'
+import { quoteString } from '../../promql/syntax/go-format.ts'
+import type { QueryValue } from '../../promql/value.ts'
+import { StorageError } from '../../storage/errors.ts'
+import type { Querier, Queryable } from '../../storage/interface.ts'
+import { compareLabels, compareUtf8, type Labels } from '../../storage/model/labels.ts'
+import type { Matcher } from '../../storage/model/matcher.ts'
+import { ApiError, invalidParameter, notReady } from '../api/errors.ts'
+import { labelSetsAnswer, NO_NOTICES, type Notices, queryAnswer, stringsAnswer } from './json-writer.ts'
+import type {
+  InstantRequest,
+  LabelNamesRequest,
+  LabelValuesRequest,
+  QueryRequest,
+  QueryResponse,
+  RangeRequest,
+  SeriesRequest,
+} from './request.ts'
+import { apiErrorResponse } from './response.ts'
+import { parseSelectors } from './selectors.ts'
+import { statisticsOf } from './statistics.ts'
+
+const TRUNCATED = 'results truncated due to limit'
+
+export class QueryExecutor {
+  private readonly engine: Engine
+  private readonly queryable: Queryable
+
+  constructor(options: EngineOptions, queryable: Queryable) {
+    this.engine = new Engine(options)
+    this.queryable = queryable
+  }
+
+  /**
+   * `cancel`: one word of shared memory; the request is given up soon after it is not 0. `queueMs`: how long the
+   * request has waited, which counts against its timeout. Never rejects.
+   */
+  async execute(request: QueryRequest, cancel: Int32Array, queueMs = 0): Promise<QueryResponse> {
+    try {
+      switch (request.kind) {
+        case 'instant':
+        case 'range':
+          return await this.query(request, cancel, queueMs)
+        case 'series':
+          return labelResponse(await this.series(request, cancel), queueMs)
+        case 'labelNames':
+        case 'labelValues':
+          return labelResponse(await this.labels(request, cancel), queueMs)
+      }
+    } catch (error) {
+      return failure(error, queueMs)
+    }
+  }
+
+  private async query(
+    request: InstantRequest | RangeRequest,
+    cancel: Int32Array,
+    queueMs: number,
+  ): Promise<QueryResponse> {
+    // A timeout of 0 is over at once, however fast the clock.
+    const timeoutMs = Math.max(request.timeoutMs - queueMs, 0) || -1
+    const { lookbackMs, subqueryStepMs } = request
+    const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel }
+    const result = await this.evaluate(request, options)
+    const { value, isTruncated } = truncate(result.value, request.limit)
+    const { warnings, infos } = result
+    const notices = { warnings: [...requestWarnings(request, isTruncated), ...warnings], infos }
+    const statistics = request.stats === '' ? undefined : statisticsOf(result, queueMs)
+    const { timings, samples } = result
+    return {
+      status: 200,
+      body: queryAnswer(value, statistics, notices),
+      timings: { ...timings, queueMs },
+      samplesQueryable: samples.totalQueryableSamples,
+      samplesRead: samples.samplesRead,
+    }
+  }
+
+  private evaluate(request: InstantRequest | RangeRequest, options: QueryOptions): Promise<QueryResult> {
+    if (request.kind === 'instant') {
+      return this.engine.instantQuery(this.queryable, request.query, request.timeMs, options)
+    }
+    const { query, startMs, endMs, stepMs } = request
+    return this.engine.rangeQuery(this.queryable, query, startMs, endMs, stepMs, options)
+  }
+
+  private async series(request: SeriesRequest, cancel: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
+    let selectors: (readonly Matcher[])[]
+    try {
+      selectors = parseSelectors(request.selectors)
+    } catch (error) {
+      throw error instanceof ApiError ? invalidParameter('match[]', error.message) : error
+    }
+    const found = await this.withQuerier(request, async (querier) => {
+      const sets: Labels[][] = []
+      for (const matchers of selectors) {
+        throwIfCanceled(cancel)
+        const set = await querier.select(matchers, {
+          func: 'series',
+          stepMs: 0,
+          rangeMs: 0,
+          labelsOnly: true,
+        })
+        // A selector's series are sorted: what lies beyond the limit (and the one that shows it) can't be first.
+        const count = request.limit > 0 ? Math.min(set.count, request.limit + 1) : set.count
+        sets.push(Array.from({ length: count }, (_, i) => set.labels(i)))
+      }
+      return sets.length === 1 ? sets[0] : uniteLabels(sets)
+    })
+    const { items, notices } = limited(found, request.limit)
+    return labelSetsAnswer(items, notices)
+  }
+
+  private async labels(
+    request: LabelNamesRequest | LabelValuesRequest,
+    cancel: Int32Array,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const selectors = parseSelectors(request.selectors)
+    // Without a selector all series count, as under one matcher set that is empty.
+    const matcherSets = selectors.length === 0 ? [[]] : selectors
+    const found = await this.withQuerier(request, async (querier) => {
+      const lists: string[][] = []
+      for (const matchers of matcherSets) {
+        throwIfCanceled(cancel)
+        const list =
+          request.kind === 'labelNames'
+            ? await querier.labelNames(matchers)
+            : await querier.labelValues(request.name, matchers)
+        lists.push(list)
+      }
+      return lists.length === 1 ? lists[0] : [...new Set(lists.flat())].sort(compareUtf8)
+    })
+    const { items, notices } = limited(found, request.limit)
+    return stringsAnswer(items, notices)
+  }
+
+  private async withQuerier<T>(
+    { startMs, endMs }: { startMs: number; endMs: number },
+    read: (querier: Querier) => Promise<T>,
+  ): Promise<T> {
+    const querier = this.queryable.querier(startMs, endMs)
+    try {
+      return await read(querier)
+    } finally {
+      querier.close()
+    }
+  }
+}
+
+function throwIfCanceled(cancel: Int32Array): void {
+  if (Atomics.load(cancel, 0) !== 0) throw canceled('query execution')
+}
+
+function uniteLabels(sets: readonly Labels[][]): Labels[] {
+  const united = new Map<string, Labels>()
+  for (const labels of sets.flat()) united.set(labels.key(), labels)
+  return [...united.values()].sort(compareLabels)
+}
+
+function limited<T>(items: readonly T[], limit: number): { items: readonly T[]; notices: Notices } {
+  if (limit === 0 || items.length <= limit) return { items, notices: NO_NOTICES }
+  return { items: items.slice(0, limit), notices: { warnings: [TRUNCATED], infos: [] } }
+}
+
+/** Leaves the first `limit` series; scalars and strings are not touched. */
+function truncate(value: QueryValue, limit: number): { value: QueryValue; isTruncated: boolean } {
+  if (limit === 0 || value.type === 'scalar' || value.type === 'string' || value.series.length <= limit) {
+    return { value, isTruncated: false }
+  }
+  // One branch a type keeps the series' type apart for the compiler.
+  if (value.type === 'samples')
+    return { value: { ...value, series: value.series.slice(0, limit) }, isTruncated: true }
+  return { value: { ...value, series: value.series.slice(0, limit) }, isTruncated: true }
+}
+
+/** First, so that they are not among those omitted when there are many. */
+function requestWarnings({ stats }: InstantRequest | RangeRequest, isTruncated: boolean): string[] {
+  const warnings: string[] = isTruncated ? [TRUNCATED] : []
+  if (stats !== '' && stats !== 'true' && stats !== 'all') {
+    warnings.push(
+      `value ${quoteString(stats)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`,
+    )
+  }
+  return warnings
+}
+
+function labelResponse(body: Uint8Array<ArrayBuffer>, queueMs: number): QueryResponse {
+  const timings = { queueMs, prepareMs: 0, evalMs: 0, sortMs: 0 }
+  return { status: 200, body, timings, samplesQueryable: 0, samplesRead: 0 }
+}
+
+/** The answer to an error, by its class. */
+function failure(error: unknown, queueMs: number): QueryResponse {
+  if (error instanceof ApiError) return apiErrorResponse(error, queueMs)
+  const storageError = error instanceof StorageError ? error : (error as Error).cause
+  if (
+    storageError instanceof StorageError &&
+    (storageError.code === 'NOT_READY' || storageError.code === 'CLOSED')
+  ) {
+    return apiErrorResponse(notReady(), queueMs)
+  }
+  if (error instanceof QueryError) {
+    const isQuery = error.type === 'bad_data'
+    const apiError = isQuery
+      ? invalidParameter('query', error.message)
+      : new ApiError(error.type, error.message)
+    return apiErrorResponse(apiError, queueMs)
+  }
+  const { message, stack } = error as Error
+  if (error instanceof StorageError) return apiErrorResponse(new ApiError('execution', message), queueMs)
+  return {
+    ...apiErrorResponse(new ApiError('execution', `unexpected error: ${message}`), queueMs),
+    fault: stack,
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Queries in worker threads.
+ *
+ * Requests wait in one queue, first come first served, for a thread that is free; a thread runs one request at a
+ * time, since evaluation never yields. A request crosses as plain data and its answer comes back as bytes that
+ * are transferred, not copied. Each thread has a cancel word in shared memory that its evaluation polls.
+ *
+ * A thread that dies takes its one query with it, which is answered with an error, and is replaced. Its heap is
+ * bounded, so that a query that blows it up ends the thread and not the process.
+ */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { EngineOptions } from '../../promql/engine.ts'
+import type { StorageHandle } from '../../storage/db.ts'
+import type { QueryRequest, QueryResponse, QueryService } from './request.ts'
+import { canceledResponse, closedResponse, errorResponse, queueTimeoutResponse } from './response.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './worker.ts'
+
+export interface QueryPoolOptions {
+  /** What the threads open the storage with; see `storageModule`. */
+  storageHandle: StorageHandle
+  engine: EngineOptions
+  /** Queries (instant and range) that run at once; more threads than this serve label queries only. */
+  maxConcurrency: number
+  /** Threads; `defaultThreadCount()` unless given. */
+  threads?: number
+  /** Bound of a thread's heap in MiB, typed arrays not counted. */
+  heapMib?: number
+  /**
+   * Called when a thread is gone, before another one takes its index: what it held in shared memory
+   * (its view of the storage) must be released.
+   */
+  onWorkerExit?(workerIndex: number): void
+  /** Called with what ended a thread that was not told to end. */
+  onWorkerError?(workerIndex: number, error: Error): void
+  /** URL of the module whose `attachStorage(handle, workerIndex)` gives the threads their Queryable. */
+  storageModule?: string
+}
+
+/** At least two, so that a giant query never has the only one; one core is left to the main thread. */
+export function defaultThreadCount(): number {
+  return Math.max(2, availableParallelism() - 1)
+}
+
+const STORAGE_MODULE = new URL('../../storage/db.ts', import.meta.url).href
+const WORKER_MODULE = new URL('./worker.ts', import.meta.url)
+const HEAP_MIB = 1024
+/** A thread that dies before it was ever ready is replaced after a pause that doubles from the first to the last. */
+const RESTART_PAUSE_MS = 50
+const RESTART_PAUSE_MAX_MS = 5_000
+/** How long `close` waits for canceled queries to notice, before their threads are ended under them. */
+const CLOSE_PATIENCE_MS = 500
+/** A longer timer would fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1
+
+interface Job {
+  request: QueryRequest
+  queuedAtMs: number
+  isGated: boolean
+  /** Ends the job; the first answer counts. */
+  answer(response: QueryResponse): void
+  /** The thread that runs it; undefined while it waits. */
+  thread: QueryThread | undefined
+}
+
+interface QueryThread {
+  index: number
+  worker: Worker
+  cancel: Int32Array<SharedArrayBuffer>
+  job: Job | undefined
+  isReady: boolean
+  /** What the thread died of. */
+  error: Error | undefined
+}
+
+export class QueryPool implements QueryService {
+  private readonly options: QueryPoolOptions
+  private readonly threads: (QueryThread | undefined)[] = []
+  private readonly queue: Job[] = []
+  private readonly restarts: (NodeJS.Timeout | undefined)[] = []
+  private readonly failuresInRow: number[] = []
+  private gatedRunning = 0
+  private isClosed = false
+
+  constructor(options: QueryPoolOptions) {
+    this.options = options
+    const count = options.threads ?? defaultThreadCount()
+    for (let index = 0; index < count; index++) {
+      this.failuresInRow.push(0)
+      this.threads.push(this.startThread(index))
+    }
+  }
+
+  run(request: QueryRequest, signal?: AbortSignal): Promise<QueryResponse> {
+    if (this.isClosed) return Promise.resolve(closedResponse())
+    if (signal?.aborted) return Promise.resolve(canceledResponse())
+    return new Promise((resolve) => this.enqueue(request, signal, resolve))
+  }
+
+  /** Cancels what waits and what runs, and ends the threads; resolves when all are gone. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    for (const restart of this.restarts) clearTimeout(restart)
+    for (const job of [...this.queue]) job.answer(closedResponse())
+    const running = this.threads.filter((thread) => thread?.job !== undefined) as QueryThread[]
+    for (const thread of running) Atomics.store(thread.cancel, 0, 1)
+    const deadline = performance.now() + CLOSE_PATIENCE_MS
+    while (running.some((thread) => thread.job !== undefined) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await Promise.all(this.threads.map((thread) => thread?.worker.terminate()))
+  }
+
+  private enqueue(
+    request: QueryRequest,
+    signal: AbortSignal | undefined,
+    resolve: (r: QueryResponse) => void,
+  ): void {
+    const isGated = request.kind === 'instant' || request.kind === 'range'
+    let timer: NodeJS.Timeout | undefined
+    const onAbort = () => {
+      if (job.thread !== undefined) Atomics.store(job.thread.cancel, 0, 1)
+      else job.answer(canceledResponse())
+    }
+    const job: Job = {
+      request,
+      queuedAtMs: performance.now(),
+      isGated,
+      thread: undefined,
+      answer: (response) => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+        const at = this.queue.indexOf(job)
+        if (at >= 0) this.queue.splice(at, 1)
+        resolve(response)
+      },
+    }
+    signal?.addEventListener('abort', onAbort)
+    this.queue.push(job)
+    this.dispatch()
+    if (job.thread === undefined && isGated) {
+      timer = setTimeout(
+        () => {
+          if (job.thread === undefined) job.answer(queueTimeoutResponse(performance.now() - job.queuedAtMs))
+        },
+        Math.min(request.timeoutMs, TIMER_MAX_MS),
+      )
+    }
+  }
+
+  /** Gives waiting requests to free threads, in their order; a request that the gate holds back is stepped over. */
+  private dispatch(): void {
+    for (const thread of this.threads) {
+      if (thread === undefined || !thread.isReady || thread.job !== undefined) continue
+      const mayRunQuery = this.gatedRunning < this.options.maxConcurrency
+      const at = this.queue.findIndex((job) => mayRunQuery || !job.isGated)
+      if (at < 0) return
+      this.start(thread, this.queue.splice(at, 1)[0])
+    }
+  }
+
+  private start(thread: QueryThread, job: Job): void {
+    thread.job = job
+    job.thread = thread
+    if (job.isGated) this.gatedRunning++
+    Atomics.store(thread.cancel, 0, 0)
+    const queueMs = performance.now() - job.queuedAtMs
+    thread.worker.postMessage({ request: job.request, queueMs } satisfies ToWorker)
+  }
+
+  /** Takes the job from its thread, so that both are free. */
+  private release(thread: QueryThread): Job | undefined {
+    const { job } = thread
+    thread.job = undefined
+    if (job?.isGated) this.gatedRunning--
+    return job
+  }
+
+  private startThread(index: number): QueryThread {
+    const cancel = new Int32Array(new SharedArrayBuffer(4))
+    const { engine, storageHandle } = this.options
+    const setup: WorkerSetup = {
+      workerIndex: index,
+      cancel,
+      engine,
+      storageHandle,
+      storageModule: this.options.storageModule ?? STORAGE_MODULE,
+    }
+    const worker = new Worker(WORKER_MODULE, {
+      workerData: setup,
+      resourceLimits: { maxOldGenerationSizeMb: this.options.heapMib ?? HEAP_MIB },
+      name: `query ${index}`,
+    })
+    const thread: QueryThread = { index, worker, cancel, job: undefined, isReady: false, error: undefined }
+    worker.on('message', (message: FromWorker) => this.receive(thread, message))
+    worker.on('error', (error) => {
+      thread.error = error as Error
+    })
+    worker.on('exit', () => this.replace(thread))
+    return thread
+  }
+
+  private receive(thread: QueryThread, message: FromWorker): void {
+    if (message === 'ready') {
+      thread.isReady = true
+      this.failuresInRow[thread.index] = 0
+    } else {
+      this.release(thread)?.answer(message)
+    }
+    this.dispatch()
+  }
+
+  /** After the end of a thread: answers its query, lets its hold on storage go, starts another one. */
+  private replace(thread: QueryThread): void {
+    const { index } = thread
+    this.threads[index] = undefined
+    const error = thread.error ?? new Error('the thread ended by itself')
+    this.release(thread)?.answer(this.isClosed ? closedResponse() : deathResponse(error))
+    this.options.onWorkerExit?.(index)
+    if (this.isClosed) return
+    this.options.onWorkerError?.(index, error)
+    const restart = () => {
+      this.threads[index] = this.startThread(index)
+    }
+    if (thread.isReady) {
+      restart()
+    } else {
+      const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** this.failuresInRow[index]++, RESTART_PAUSE_MAX_MS)
+      this.restarts[index] = setTimeout(restart, pauseMs)
+    }
+  }
+}
+
+/** Running out of memory is the query's doing, anything else is a bug of ours. */
+function deathResponse(error: Error & { code?: string }): QueryResponse {
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return errorResponse('execution', 'query needs more memory than a query thread may have')
+  }
+  return errorResponse('internal', `query thread died: ${error.message}`)
+}

@@ -1,0 +1,43 @@
+/** Entry of a query thread: opens the storage, then answers one request after the other. */
+import assert from 'node:assert/strict'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { EngineOptions } from '../../promql/engine.ts'
+import type { StorageHandle } from '../../storage/db.ts'
+import type { Queryable } from '../../storage/interface.ts'
+import { QueryExecutor } from './executor.ts'
+import type { QueryRequest, QueryResponse } from './request.ts'
+
+export interface WorkerSetup {
+  workerIndex: number
+  /** One word: not 0 cancels the request that runs. */
+  cancel: Int32Array<SharedArrayBuffer>
+  engine: EngineOptions
+  storageHandle: StorageHandle
+  storageModule: string
+}
+
+export interface ToWorker {
+  request: QueryRequest
+  /** How long the request waited for a thread. */
+  queueMs: number
+}
+
+/** 'ready' once, then one answer a request. */
+export type FromWorker = 'ready' | QueryResponse
+
+interface StorageModule {
+  attachStorage(handle: StorageHandle, workerIndex: number): Queryable
+}
+
+assert(parentPort !== null, 'this module runs in a worker thread')
+const port = parentPort
+const setup = workerData as WorkerSetup
+const { attachStorage } = (await import(setup.storageModule)) as StorageModule
+const queryable = attachStorage(setup.storageHandle, setup.workerIndex)
+const executor = new QueryExecutor(setup.engine, queryable)
+
+port.on('message', async ({ request, queueMs }: ToWorker) => {
+  const response = await executor.execute(request, setup.cancel, queueMs)
+  port.postMessage(response, [response.body.buffer])
+})
+port.postMessage('ready' satisfies FromWorker)

@@ -1,0 +1,121 @@
+/** An API on plain storage, with everything around it made up; and short ways to call it. */
+import type { FastifyInstance } from 'fastify'
+import { createApi } from '../../src/api/api.ts'
+import type { ApiDependencies } from '../../src/api/dependencies.ts'
+import type { Config } from '../../src/config/model.ts'
+import { QueryExecutor } from '../../src/query/executor.ts'
+import { InThreadQueryService } from '../../src/query/service.ts'
+import type { ActiveTarget, DroppedTarget, MetricMetadata, ScrapeStatus } from '../../src/scrape/status.ts'
+import { createLogger } from '../../src/telemetry/log.ts'
+import { createRegistry } from '../../src/telemetry/metrics.ts'
+import { Labels } from '../../storage/model/labels.ts'
+import { loadFixture } from '../query/fixture-storage.ts'
+import { ENGINE } from '../query/requests.ts'
+
+function target(overrides: Partial<ActiveTarget>): ActiveTarget {
+  return {
+    discoveredLabels: Labels.from({ __address__: '127.0.0.1:9090', job: 'self' }),
+    labels: Labels.from({ instance: '127.0.0.1:9090', job: 'self', odd: 'a<b' }),
+    scrapePool: 'self',
+    scrapeUrl: 'http://127.0.0.1:9090/metrics',
+    lastError: '',
+    lastScrapeMs: 1435781451781,
+    lastScrapeDurationSeconds: 0.0125,
+    health: 'up',
+    scrapeIntervalMs: 15_000,
+    scrapeTimeoutMs: 90_000,
+    ...overrides,
+  }
+}
+
+const ACTIVE: ActiveTarget[] = [
+  target({}),
+  target({
+    labels: Labels.from({ instance: 'other:80', job: 'zoo' }),
+    scrapePool: 'zoo',
+    scrapeUrl: 'http://other:80/metrics',
+    lastError: 'status <500>',
+    lastScrapeMs: 0,
+    lastScrapeDurationSeconds: 0,
+    health: 'unknown',
+  }),
+]
+
+const DROPPED: DroppedTarget[] = [
+  { discoveredLabels: Labels.from({ __address__: 'gone', job: 'zoo' }), scrapePool: 'zoo' },
+]
+
+const METADATA: [string, MetricMetadata][][] = [
+  [
+    ['up_total', { type: 'counter', help: 'Ups & downs.', unit: '' }],
+    ['size_bytes', { type: 'gauge', help: 'Size.', unit: 'bytes' }],
+  ],
+  [
+    ['up_total', { type: 'counter', help: 'Ups & downs.', unit: '' }],
+    ['size_bytes', { type: 'unknown', help: 'Another size.', unit: '' }],
+    ['alone', { type: 'gauge', help: '', unit: '' }],
+  ],
+]
+
+const scrapeStatus: ScrapeStatus = {
+  pools: () => ['self', 'zoo'],
+  activeTargets: (pool) => ACTIVE.filter((active) => pool === undefined || active.scrapePool === pool),
+  droppedTargets: (pool) => DROPPED.filter((dropped) => pool === undefined || dropped.scrapePool === pool),
+  droppedCounts: () =>
+    new Map([
+      ['zoo', 3],
+      ['self', 0],
+    ]),
+  metadata: () => ACTIVE.map((active, i) => ({ target: active, metrics: new Map(METADATA[i]) })),
+}
+
+export const NOW_MS = 60_000
+
+/** Lines that the API logged. */
+export const logged: string[] = []
+
+export async function startApi(overrides: Partial<ApiDependencies> = {}): Promise<FastifyInstance> {
+  const executor = new QueryExecutor(ENGINE, await loadFixture())
+  return createApi({
+    queryService: new InThreadQueryService(executor),
+    scrapeStatus,
+    getConfig: () => ({ yaml: 'global:\n  scrape_interval: <15s>\n' }) as Config,
+    flags: { 'web.enable-lifecycle': 'false', 'config.file': 'a.yml' },
+    engine: { lookbackMs: 300_000, timeoutMs: 120_000 },
+    buildInfo: {
+      version: '3.14.0',
+      revision: 'r',
+      branch: 'main',
+      buildUser: 'u',
+      buildDate: 'd',
+      goVersion: 'node26',
+    },
+    runtimeInfo: () => ({
+      startTimeMs: 1000,
+      cwd: '/data',
+      hostname: 'host',
+      isConfigGood: true,
+      lastConfigTimeMs: 2500,
+      corruptionCount: 0,
+      threadCount: 4,
+      storageRetention: '15d',
+    }),
+    registry: createRegistry(),
+    isReady: () => true,
+    isStopping: () => false,
+    reload: async () => {},
+    isLifecycleEnabled: false,
+    corsOrigin: '.*',
+    externalUrl: 'http://outside:9091/',
+    listenPort: () => 9090,
+    logger: createLogger({
+      level: 'info',
+      format: 'logfmt',
+      destination: { write: (line) => logged.push(line) },
+    }),
+    maxConnections: 512,
+    readTimeoutMs: 300_000,
+    now: () => NOW_MS,
+    ...overrides,
+  })
+}
