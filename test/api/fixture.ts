@@ -79,7 +79,8 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
   return createApi({
     queryService: new InThreadQueryService(executor),
     scrapeStatus,
-    getConfig: () => ({ yaml: 'global:\n  scrape_interval: <15s>\n' }) as Config,
+    getConfig: () =>
+      ({ yaml: 'global:\n  scrape_interval: <15s>\n', global: { evaluationIntervalMs: 60_000 } }) as Config,
     flags: { 'web.enable-lifecycle': 'false', 'config.file': 'a.yml' },
     engine: { lookbackMs: 300_000, timeoutMs: 120_000 },
     buildInfo: {

@@ -1,8 +1,8 @@
 // Goal: parameters are read, and refused, as upstream does. Method: tables of texts with the value or the error,
 // checked against upstream's answers where they could be had.
 import { describe, expect, it } from 'vitest'
-import { Form } from '../../src/api/form.ts'
 import { parseGoFloat } from '../../promql/syntax/go-float.ts'
+import { Form } from '../../src/api/form.ts'
 import { unescapeLabelName } from '../../src/api/label-name.ts'
 import {
   limitParameter,

@@ -10,7 +10,14 @@ export const ENGINE: EngineOptions = {
 }
 
 export function instant(query: string, overrides: Partial<InstantRequest> = {}): InstantRequest {
-  const defaults = { timeMs: 60_000, timeoutMs: 10_000, lookbackMs: 300_000, subqueryStepMs: 60_000, stats: '', limit: 0 }
+  const defaults = {
+    timeMs: 60_000,
+    timeoutMs: 10_000,
+    lookbackMs: 300_000,
+    subqueryStepMs: 60_000,
+    stats: '',
+    limit: 0,
+  }
   return { kind: 'instant', query, ...defaults, ...overrides }
 }
 
