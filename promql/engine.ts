@@ -1,0 +1,209 @@
+/**
+ * Runs queries: text → tree → plan → one await for all series → plain synchronous evaluation of all steps.
+ *
+ * The engine keeps no state between queries and may be used from any thread.
+ */
+
+import { StorageError } from '../storage/errors.ts'
+import type { Querier, Queryable, SeriesSet } from '../storage/interface.ts'
+import { compareLabels } from '../storage/model/labels.ts'
+import { Annotations } from './annotations.ts'
+import { canceled, QueryError, timedOut } from './errors.ts'
+import { EvalContext } from './eval/context.ts'
+import { evaluatePlan } from './eval/result.ts'
+import type { Plan } from './plan/plan.ts'
+import { prepare } from './plan/prepare.ts'
+import { documentedType, type Expr, valueType } from './syntax/ast.ts'
+import { ParseError } from './syntax/parse-error.ts'
+import { type ParseOptions, parse } from './syntax/parser.ts'
+import type { QueryValue, StepRange } from './value.ts'
+
+/** What is off unless asked for: parts of the language, and ways to evaluate it. */
+export interface EngineFeatures extends ParseOptions {
+  /** Metric names are dropped at the end of a query and not by each operator. */
+  readonly delayedNameRemoval?: boolean
+  /** `__type__` tells whether a metric is a counter, rather than how its name ends. */
+  readonly typeAndUnitLabels?: boolean
+}
+
+export interface EngineOptions {
+  /** How old the newest sample of an instant selector may be; such an age itself is too old. */
+  readonly lookbackMs: number
+  /** Most samples that a query may hold at once. */
+  readonly maxSamples: number
+  /** Step of a subquery that gives none. */
+  readonly defaultSubqueryStepMs: number
+  readonly features: EngineFeatures
+}
+
+export interface QueryOptions {
+  /** Overrides that of the engine. */
+  readonly lookbackMs?: number
+  /** Overrides `defaultSubqueryStepMs` of the engine. */
+  readonly subqueryStepMs?: number
+  /** Counts from the call; without it a query may take any time. */
+  readonly timeoutMs?: number
+  /** Over shared memory: the query ends soon after cell 0 is not 0 any more. */
+  readonly cancel?: Int32Array
+}
+
+export interface QueryResult {
+  readonly value: QueryValue
+  readonly warnings: string[]
+  readonly infos: string[]
+  /** Milliseconds. Preparation is planning and the read of series, without parsing. */
+  readonly timings: { readonly prepareMs: number; readonly evalMs: number; readonly sortMs: number }
+  readonly samples: {
+    readonly totalQueryableSamples: number
+    readonly samplesRead: number
+    readonly peakSamples: number
+  }
+}
+
+interface Run {
+  readonly query: string
+  readonly expr: Expr
+  readonly steps: StepRange
+  readonly options: QueryOptions
+  readonly deadlineMs: number
+}
+
+export class Engine {
+  private readonly options: EngineOptions
+
+  constructor(options: EngineOptions) {
+    this.options = options
+  }
+
+  /**
+   * Evaluates at one time. Rejects with QueryError; with StorageError NOT_READY or CLOSED when there is no storage
+   * to ask.
+   */
+  async instantQuery(
+    queryable: Queryable,
+    query: string,
+    timeMs: number,
+    options: QueryOptions = {},
+  ): Promise<QueryResult> {
+    const steps = { startMs: timeMs, endMs: timeMs, stepMs: 0, count: 1 }
+    return this.run(queryable, this.newRun(query, steps, options))
+  }
+
+  /** Evaluates at startMs, startMs + stepMs, … up to endMs. Requires: startMs ≤ endMs, stepMs > 0. */
+  async rangeQuery(
+    queryable: Queryable,
+    query: string,
+    startMs: number,
+    endMs: number,
+    stepMs: number,
+    options: QueryOptions = {},
+  ): Promise<QueryResult> {
+    const steps = { startMs, endMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 }
+    const run = this.newRun(query, steps, options)
+    const type = valueType(run.expr)
+    if (type !== 'scalar' && type !== 'vector') {
+      const text = `invalid expression type "${documentedType(type)}" for range query, must be Scalar or instant Vector`
+      throw new QueryError('bad_data', text)
+    }
+    return this.run(queryable, run)
+  }
+
+  private newRun(query: string, steps: StepRange, options: QueryOptions): Run {
+    const deadlineMs = performance.now() + (options.timeoutMs ?? Infinity)
+    return { query, expr: this.parse(query), steps, options, deadlineMs }
+  }
+
+  private parse(query: string): Expr {
+    try {
+      return parse(query, this.options.features)
+    } catch (error) {
+      if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
+      throw error
+    }
+  }
+
+  private async run(queryable: Queryable, run: Run): Promise<QueryResult> {
+    const begin = performance.now()
+    const { steps, options } = run
+    const lookbackMs = options.lookbackMs ?? this.options.lookbackMs
+    const { features } = this.options
+    const defaultSubqueryStepMs = options.subqueryStepMs ?? this.options.defaultSubqueryStepMs
+    const plan = prepare(run.expr, { ...steps, lookbackMs, defaultSubqueryStepMs })
+    checkRunning(run)
+    const querier = queryable.querier(plan.mint, plan.maxt)
+    try {
+      const series = await selectAll(querier, plan)
+      checkRunning(run)
+      const settings = {
+        lookbackMs,
+        samplesMax: this.options.maxSamples,
+        delayedNameRemoval: features.delayedNameRemoval ?? false,
+        typeAndUnitLabels: features.typeAndUnitLabels ?? false,
+      }
+      const annotations = new Annotations(run.query)
+      const limits = { deadlineMs: run.deadlineMs, cancel: options.cancel }
+      const context = new EvalContext(settings, annotations, series, limits)
+      const prepared = performance.now()
+      const unsorted = evaluate(context, plan, run)
+      const evaluated = performance.now()
+      const value = sortResult(unsorted)
+      const { totalQueryableSamples, samplesRead, peakSamples } = context
+      return {
+        value,
+        ...annotations.texts(),
+        timings: {
+          prepareMs: prepared - begin,
+          evalMs: evaluated - prepared,
+          sortMs: performance.now() - evaluated,
+        },
+        samples: { totalQueryableSamples, samplesRead, peakSamples },
+      }
+    } finally {
+      querier.close()
+    }
+  }
+}
+
+function checkRunning({ options, deadlineMs }: Run): void {
+  const { cancel } = options
+  if (cancel !== undefined && Atomics.load(cancel, 0) !== 0) throw canceled('query execution')
+  if (performance.now() > deadlineMs) throw timedOut('query execution')
+}
+
+async function selectAll(querier: Querier, plan: Plan): Promise<SeriesSet[]> {
+  const selects = plan.selections.map(({ matchers, hints }) => querier.select(matchers, hints))
+  // Also where one fails the others come to an end first: the querier is closed next.
+  await Promise.allSettled(selects)
+  try {
+    return await Promise.all(selects)
+  } catch (error) {
+    throw asExpandingError(error)
+  }
+}
+
+/** A failed read, as upstream words it. What says that there is no storage is left as it is. */
+function asExpandingError(error: unknown): unknown {
+  if (!(error instanceof StorageError)) return error
+  if (error.code === 'NOT_READY' || error.code === 'CLOSED') return error
+  return new QueryError('execution', `expanding series: ${error.message}`, { cause: error })
+}
+
+function evaluate(context: EvalContext, plan: Plan, { expr, steps }: Run): QueryValue {
+  try {
+    return evaluatePlan(context, plan, valueType(expr), steps)
+  } catch (error) {
+    throw asExpandingError(error)
+  }
+}
+
+/** Series by labels, but for an instant vector, whose order may be meant. */
+function sortResult(value: QueryValue): QueryValue {
+  switch (value.type) {
+    case 'matrix':
+      return { ...value, series: value.series.toSorted((a, b) => compareLabels(a.labels, b.labels)) }
+    case 'samples':
+      return { ...value, series: value.series.toSorted((a, b) => compareLabels(a.labels, b.labels)) }
+    default:
+      return value
+  }
+}

@@ -1,0 +1,97 @@
+/** What all operators of one run share: settings, series that were read, limits, counts, annotations. */
+import type { SeriesSet } from '../../storage/interface.ts'
+import type { Annotations } from '../annotations.ts'
+import { canceled, timedOut, tooManySamples } from '../errors.ts'
+import type { Column } from '../value.ts'
+
+export interface EvalSettings {
+  readonly lookbackMs: number
+  /** Most samples that may be held at once. */
+  readonly samplesMax: number
+  /** Names go at the end of the evaluation and not in each operator. */
+  readonly delayedNameRemoval: boolean
+  /** Whether __type__ tells counters apart, rather than the name's ending. */
+  readonly typeAndUnitLabels: boolean
+}
+
+export interface RunLimits {
+  /** On the clock of performance.now(). */
+  readonly deadlineMs: number
+  /** Shared with other threads: cell 0 is not 0 once the query is cancelled. */
+  readonly cancel: Int32Array | undefined
+}
+
+/** Places for samples that a query may always have, however few samples it may hold. */
+const CELLS_ALWAYS = 10_000_000
+
+/** Units of work (some nanoseconds each) between two looks at the clock. */
+const WORK_BETWEEN_POLLS = 1 << 18
+
+export class EvalContext {
+  readonly settings: EvalSettings
+  readonly annotations: Annotations
+  /** The series of each of the plan's selections. */
+  readonly series: readonly SeriesSet[]
+  /** Samples that the windows of all steps hold, each counted at each step. */
+  totalQueryableSamples = 0
+  /** Samples read, each counted once. */
+  samplesRead = 0
+  peakSamples = 0
+  private heldSamples = 0
+  private heldCells = 0
+  private readonly cellsMax: number
+  private work = 0
+  private readonly limits: RunLimits
+
+  constructor(
+    settings: EvalSettings,
+    annotations: Annotations,
+    series: readonly SeriesSet[],
+    limits: RunLimits,
+  ) {
+    this.settings = settings
+    this.annotations = annotations
+    this.series = series
+    this.limits = limits
+    this.cellsMax = Math.max(2 * settings.samplesMax, CELLS_ALWAYS)
+  }
+
+  /** Counts samples that are held from now on. Throws QueryError when they are too many. */
+  hold(samples: number): void {
+    this.heldSamples += samples
+    if (this.heldSamples > this.peakSamples) this.peakSamples = this.heldSamples
+    if (this.heldSamples > this.settings.samplesMax) throw tooManySamples()
+  }
+
+  free(samples: number): void {
+    this.heldSamples -= samples
+  }
+
+  /**
+   * A column that is kept. Its places count whether taken or not, so that many series with few samples each are
+   * refused too. Throws QueryError when they are too many.
+   */
+  newColumn(count: number): Column {
+    this.heldCells += count
+    if (this.heldCells > this.cellsMax) throw tooManySamples()
+    return { values: new Float64Array(count), present: new Uint8Array(count) }
+  }
+
+  /** Gives up so many columns that `newColumn` made. */
+  freeColumns(columns: number, count: number): void {
+    this.heldCells -= columns * count
+  }
+
+  /** Counts work; from time to time throws QueryError when the query was cancelled or its time is up. */
+  spend(work: number): void {
+    this.work += work
+    if (this.work >= WORK_BETWEEN_POLLS) this.poll()
+  }
+
+  poll(): void {
+    this.work = 0
+    const { cancel, deadlineMs } = this.limits
+    if (cancel !== undefined && Atomics.load(cancel, 0) !== 0) throw canceled('expression evaluation')
+    if (performance.now() > deadlineMs) throw timedOut('expression evaluation')
+  }
+}

@@ -1,0 +1,74 @@
+/** From the topmost operator to what a query answers. */
+import { Labels } from '../../storage/model/labels.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { ValueType } from '../syntax/ast.ts'
+import {
+  PRESENT_FLOAT,
+  type QueryValue,
+  type RawSeries,
+  type ResultSeries,
+  type StepRange,
+} from '../value.ts'
+import type { EvalContext } from './context.ts'
+import { Evaluator } from './evaluate.ts'
+import { materialize, type Operator } from './operator.ts'
+import type { RangeSource } from './range.ts'
+import { dropMarkedNames } from './relabel.ts'
+
+/** Evaluates a plan whose expression has the given type. Throws QueryError, and what storage throws. */
+export function evaluatePlan(
+  context: EvalContext,
+  plan: Plan,
+  type: ValueType,
+  steps: StepRange,
+): QueryValue {
+  const evaluator = new Evaluator(context, steps)
+  const { root } = plan
+  const timeMs = steps.startMs
+  const isInstant = steps.stepMs === 0
+  switch (type) {
+    case 'string':
+      return { type: 'string', timeMs, value: evaluator.text(root) }
+    case 'matrix':
+      return { type: 'samples', series: readRange(evaluator.topRange(root)) }
+    case 'scalar': {
+      const { values } = evaluator.scalar(root)
+      if (isInstant) return { type: 'scalar', timeMs, value: values[0] }
+      const present = new Uint8Array(values.length).fill(PRESENT_FLOAT)
+      return { type: 'matrix', steps, series: [{ labels: Labels.EMPTY, values, present }] }
+    }
+    case 'vector': {
+      const series = readVector(dropMarkedNames(evaluator.vector(root)))
+      return isInstant ? { type: 'vector', timeMs, series } : { type: 'matrix', steps, series }
+    }
+  }
+}
+
+/** The series that have samples, in the operator's order. */
+function readVector(operator: Operator): ResultSeries[] {
+  const series: ResultSeries[] = []
+  for (const [i, column] of materialize(operator).entries()) {
+    if (column !== undefined) series.push({ labels: operator.labels[i], ...column })
+  }
+  return series
+}
+
+/** The samples in the only window. */
+function readRange(source: RangeSource): RawSeries[] {
+  const { context, refMs, rangeMs, labels } = source
+  const series: RawSeries[] = []
+  for (const [i, set] of labels.entries()) {
+    const { t, v, length } = source.read(i)
+    let from = 0
+    while (from < length && t[from] <= refMs[0] - rangeMs) from++
+    let to = from
+    while (to < length && t[to] <= refMs[0]) to++
+    if (to === from) continue
+    context.hold(to - from)
+    context.totalQueryableSamples += to - from
+    if (source.isStorage) context.samplesRead += to - from
+    series.push({ labels: set, t: t.slice(from, to), v: v.slice(from, to) })
+  }
+  source.release()
+  return series
+}

@@ -1,0 +1,85 @@
+/** Functions of one float, and those of Go's math package where JavaScript's differ. */
+
+const SCRATCH = new Float64Array(1)
+const WORDS = new Uint32Array(SCRATCH.buffer)
+/** log10(2), rounded once as Go's constant arithmetic does. */
+const LOG10_2 = 0.3010299956639812
+
+/** Go's math.Log2: exact for powers of two. */
+export function log2(x: number): number {
+  if (!(x > 0) || x === Infinity) return Math.log(x)
+  let exponent = 0
+  SCRATCH[0] = x
+  if (WORDS[1] < 0x0010_0000) {
+    // Subnormal: scale by 2^52 into the normal range.
+    SCRATCH[0] = x * 2 ** 52
+    exponent = -52
+  }
+  exponent += (WORDS[1] >>> 20) - 1022
+  WORDS[1] = (WORDS[1] & 0x000f_ffff) | 0x3fe0_0000
+  const fraction = SCRATCH[0]
+  return fraction === 0.5 ? exponent - 1 : Math.log(fraction) * (1 / Math.LN2) + exponent
+}
+
+/** Go's math.Log10. */
+export function log10(x: number): number {
+  return log2(x) * LOG10_2
+}
+
+/** Go's math.Pow: 1 to any power, NaN too, is 1, and so is −1 to ±Inf. */
+export function pow(x: number, y: number): number {
+  if (x === 1 || (x === -1 && (y === Infinity || y === -Infinity))) return 1
+  return x ** y
+}
+
+/** Go's math.Max: +Inf wins over NaN, NaN over all else. */
+export function max(x: number, y: number): number {
+  return x === Infinity || y === Infinity ? Infinity : Math.max(x, y)
+}
+
+/** Go's math.Min: −Inf wins over NaN, NaN over all else. */
+export function min(x: number, y: number): number {
+  return x === -Infinity || y === -Infinity ? -Infinity : Math.min(x, y)
+}
+
+function sign(x: number): number {
+  if (x < 0) return -1
+  return x > 0 ? 1 : x
+}
+
+/** To the nearest multiple of `to`; ties go up. By the inverse of `to`, which errs less. */
+export function round(x: number, to: number): number {
+  const inverse = 1 / to
+  return Math.floor(x * inverse + 0.5) / inverse
+}
+
+export function clamp(x: number, low: number, high: number): number {
+  return max(low, min(high, x))
+}
+
+/** Functions of one vector that work sample by sample. */
+export const FLOAT_FUNCTIONS: Readonly<Record<string, (x: number) => number>> = {
+  abs: Math.abs,
+  ceil: Math.ceil,
+  floor: Math.floor,
+  exp: Math.exp,
+  sqrt: Math.sqrt,
+  ln: Math.log,
+  log2,
+  log10,
+  sgn: sign,
+  sin: Math.sin,
+  cos: Math.cos,
+  tan: Math.tan,
+  asin: Math.asin,
+  acos: Math.acos,
+  atan: Math.atan,
+  sinh: Math.sinh,
+  cosh: Math.cosh,
+  tanh: Math.tanh,
+  asinh: Math.asinh,
+  acosh: Math.acosh,
+  atanh: Math.atanh,
+  deg: (x) => (x * 180) / Math.PI,
+  rad: (x) => (x * Math.PI) / 180,
+}

@@ -1,0 +1,213 @@
+/** From the tree of a query to its plan. */
+import { tooManySamples, unsupported } from '../errors.ts'
+import type {
+  DurationExpr,
+  Expr,
+  MatrixSelector,
+  Subquery,
+  TimeModifiers,
+  VectorSelector,
+} from '../syntax/ast.ts'
+import { type DurationScope, durationMs } from './duration.ts'
+import { Frame, type Plan, type PlanNode, type Selection } from './plan.ts'
+
+export interface PrepareOptions {
+  readonly startMs: number
+  readonly endMs: number
+  /** 0 for an instant query. */
+  readonly stepMs: number
+  readonly lookbackMs: number
+  readonly defaultSubqueryStepMs: number
+}
+
+/** Functions whose result depends on the evaluation time even where their arguments do not. */
+const TIME_DEPENDENT: ReadonlySet<string> = new Set(
+  (
+    'days_in_month day_of_month day_of_week day_of_year end hour minute month ' +
+    'predict_linear range start step time timestamp year'
+  ).split(' '),
+)
+
+/** Throws QueryError: bad_data for durations that come out wrong, execution for what is not built. */
+export function prepare(expr: Expr, options: PrepareOptions): Plan {
+  return new Planner(options).plan(expr)
+}
+
+/** The expression inside all parentheses around it. */
+export function unwrapParens(expr: Expr): Expr {
+  while (expr.type === 'parenExpr') expr = expr.expr
+  return expr
+}
+
+/** More steps than any query means; each costs memory even where there is no sample. */
+const STEPS_MAX = 5_000_000
+
+/** Number of steps in [startMs, endMs]. Throws QueryError when they are too many. */
+function stepCount(startMs: number, endMs: number, stepMs: number): number {
+  const count = stepMs === 0 ? 1 : Math.floor((endMs - startMs) / stepMs) + 1
+  if (count > STEPS_MAX) throw tooManySamples()
+  return count
+}
+
+class Planner {
+  private readonly options: PrepareOptions
+  private readonly scope: DurationScope
+  private readonly selections: Selection[] = []
+  private readonly invariants = new Map<Expr, boolean>()
+
+  constructor(options: PrepareOptions) {
+    this.options = options
+    this.scope = { stepMs: options.stepMs, rangeMs: options.endMs - options.startMs }
+  }
+
+  plan(expr: Expr): Plan {
+    const { startMs, endMs, stepMs } = this.options
+    const frame = new Frame(startMs, stepMs, stepCount(startMs, endMs, stepMs), 1)
+    const root = this.node(expr, frame, '')
+    let mint = Infinity
+    let maxt = -Infinity
+    for (const selection of this.selections) {
+      mint = Math.min(mint, selection.mint)
+      maxt = Math.max(maxt, selection.maxt)
+    }
+    if (mint > maxt) mint = maxt = 0
+    return { root, selections: this.selections, mint, maxt }
+  }
+
+  /** `func` is the nearest function or aggregation around the expression. */
+  private node(expr: Expr, frame: Frame, func: string): PlanNode {
+    expr = unwrapParens(expr)
+    const mayRepeat = frame.count > 1 && !['matrixSelector', 'subquery', 'stringLiteral'].includes(expr.type)
+    if (mayRepeat && expr.type !== 'numberLiteral' && this.isInvariant(expr)) {
+      const once = new Frame(frame.times[0], 0, 1, frame.weight * frame.count)
+      return { kind: 'invariant', frame, inner: this.node(expr, once, func) }
+    }
+    switch (expr.type) {
+      case 'numberLiteral':
+        return { kind: 'number', frame, expr }
+      case 'stringLiteral':
+        return { kind: 'string', frame, expr }
+      case 'unaryExpr': {
+        const inner = this.node(expr.expr, frame, func)
+        return expr.op === '+' ? inner : { kind: 'negate', frame, expr, inner }
+      }
+      case 'binaryExpr': {
+        const lhs = this.node(expr.lhs, frame, '')
+        return { kind: 'binary', frame, expr, lhs, rhs: this.node(expr.rhs, frame, '') }
+      }
+      case 'aggregation': {
+        const param = expr.param === null ? null : this.node(expr.param, frame, expr.op)
+        return { kind: 'aggregate', frame, expr, param, inner: this.node(expr.expr, frame, expr.op) }
+      }
+      case 'call': {
+        const args = expr.args.map((arg) => this.node(arg, frame, expr.func.name))
+        return { kind: 'call', frame, expr, args }
+      }
+      case 'vectorSelector':
+        return this.selector(expr, frame, func)
+      case 'matrixSelector':
+        return this.range(expr, frame, func)
+      case 'subquery':
+        return this.subquery(expr, frame, func)
+      case 'parenExpr':
+        throw new Error('parentheses are unwrapped before')
+    }
+  }
+
+  /** Whether the expression gives the same at every step of a query. */
+  private isInvariant(expr: Expr): boolean {
+    let answer = this.invariants.get(expr)
+    if (answer === undefined) {
+      answer = this.findInvariance(expr)
+      this.invariants.set(expr, answer)
+    }
+    return answer
+  }
+
+  private findInvariance(expr: Expr): boolean {
+    switch (expr.type) {
+      case 'numberLiteral':
+      case 'stringLiteral':
+        return true
+      case 'parenExpr':
+      case 'unaryExpr':
+        return this.isInvariant(expr.expr)
+      case 'binaryExpr':
+        return this.isInvariant(expr.lhs) && this.isInvariant(expr.rhs)
+      case 'aggregation':
+        return this.isInvariant(expr.expr) && (expr.param === null || this.isInvariant(expr.param))
+      case 'call':
+        return !TIME_DEPENDENT.has(expr.func.name) && expr.args.every((arg) => this.isInvariant(arg))
+      case 'matrixSelector':
+        return this.isInvariant(expr.selector)
+      case 'vectorSelector':
+      case 'subquery':
+        return expr.timestampMs !== null || expr.startOrEnd !== null
+    }
+  }
+
+  private selector(expr: VectorSelector, frame: Frame, func: string): PlanNode {
+    this.refuseExtended(expr)
+    const refMs = this.referenceTimes(expr, frame)
+    const selection = this.select(expr, refMs, this.options.lookbackMs, func, 0)
+    return { kind: 'selector', frame, expr, refMs, selection }
+  }
+
+  private range(expr: MatrixSelector, frame: Frame, func: string): PlanNode {
+    this.refuseExtended(expr.selector)
+    const rangeMs = this.resolve(expr.rangeExpr, expr.rangeMs, false)
+    const refMs = this.referenceTimes(expr.selector, frame)
+    const selection = this.select(expr.selector, refMs, rangeMs, func, rangeMs)
+    return { kind: 'range', frame, expr, refMs, rangeMs, selection }
+  }
+
+  private refuseExtended(expr: VectorSelector): void {
+    if (expr.anchored) throw unsupported('the anchored modifier is')
+    if (expr.smoothed) throw unsupported('the smoothed modifier is')
+  }
+
+  private subquery(expr: Subquery, frame: Frame, func: string): PlanNode {
+    const rangeMs = this.resolve(expr.rangeExpr, expr.rangeMs, false)
+    const stepMs = this.resolve(expr.stepExpr, expr.stepMs, false) || this.options.defaultSubqueryStepMs
+    const refMs = this.referenceTimes(expr, frame)
+    let inner = new Frame(0, stepMs, 0, 0)
+    if (frame.count > 0) {
+      // The first multiple of the step inside the first window, which is open on the left.
+      const startMs = (Math.floor((refMs[0] - rangeMs) / stepMs) + 1) * stepMs
+      const count = stepCount(startMs, refMs[frame.count - 1], stepMs)
+      inner = new Frame(startMs, stepMs, Math.max(count, 0), 0)
+    }
+    return { kind: 'subquery', frame, expr, refMs, rangeMs, inner: this.node(expr.expr, inner, func) }
+  }
+
+  private resolve(expr: DurationExpr | null, ms: number, allowNegative: boolean): number {
+    return expr === null ? ms : durationMs(expr, this.scope, allowNegative)
+  }
+
+  /** For each step the time that is looked at. */
+  private referenceTimes(modifiers: TimeModifiers, frame: Frame): Float64Array {
+    const offsetMs = this.resolve(modifiers.offsetExpr, modifiers.offsetMs, true)
+    const { startOrEnd } = modifiers
+    const atMs =
+      startOrEnd === null
+        ? modifiers.timestampMs
+        : startOrEnd === 'start'
+          ? this.options.startMs
+          : this.options.endMs
+    return frame.times.map((t) => (atMs ?? t) - offsetMs)
+  }
+
+  /** Notes a read of (first refMs − spanMs, last refMs]. */
+  private select(
+    expr: VectorSelector,
+    refMs: Float64Array,
+    spanMs: number,
+    func: string,
+    rangeMs: number,
+  ): number {
+    if (refMs.length === 0) return -1
+    const hints = { func, stepMs: this.options.stepMs, rangeMs, labelsOnly: false }
+    const mint = refMs[0] - spanMs + 1
+    return this.selections.push({ matchers: expr.matchers, mint, maxt: refMs[refMs.length - 1], hints }) - 1
+  }
+}
