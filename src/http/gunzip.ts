@@ -1,0 +1,76 @@
+/**
+ * Decompression of a whole body, with the errors of Go's gzip reader.
+ *
+ * In this thread where that is cheaper: 190 KB of text take 0.2 ms here, and 0.65 ms of CPU by way of libuv's pool
+ * (measured on Node 26). What is large, or turns out large, goes to the pool, so that nobody waits for it.
+ */
+import { promisify } from 'node:util'
+import zlib from 'node:zlib'
+import { HttpError } from './http-error.ts'
+
+const SYNC_COMPRESSED_MAX = 64 * 1024
+/** About 2 ms of work. */
+const SYNC_BYTES_MAX = 2 * 1024 * 1024
+
+const gunzipInPool = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
+
+/**
+ * `limitBytes`: as many bytes or more are one too many; then HttpError BODY_SIZE_LIMIT is thrown, and no more than
+ * that was ever in memory. Throws HttpError BODY when the data is broken.
+ */
+export async function gunzip(compressed: Buffer, limitBytes: number): Promise<Buffer> {
+  const maxOutputLength = Math.max(1, Math.min(limitBytes - 1, zlib.constants.Z_MAX_CHUNK))
+  if (compressed.length === 0) throw new HttpError('BODY', 'EOF')
+  try {
+    if (compressed.length <= SYNC_COMPRESSED_MAX) {
+      const body = gunzipHere(compressed, Math.min(maxOutputLength, SYNC_BYTES_MAX))
+      if (body !== undefined) return checked(body, limitBytes)
+    }
+    return checked(await gunzipInPool(compressed, { maxOutputLength }), limitBytes)
+  } catch (error) {
+    throw error instanceof HttpError ? error : gunzipError(error as NodeJS.ErrnoException)
+  }
+}
+
+/** Undefined when it is more than `maxOutputLength`. */
+function gunzipHere(compressed: Buffer, maxOutputLength: number): Buffer | undefined {
+  try {
+    return zlib.gunzipSync(compressed, { maxOutputLength })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
+    throw error
+  }
+}
+
+/** The bound of zlib is at least 1, so the smallest limit is looked at here. */
+function checked(body: Buffer, limitBytes: number): Buffer {
+  if (body.length >= limitBytes) throw bodySizeLimitError()
+  return body
+}
+
+export function bodySizeLimitError(): HttpError {
+  return new HttpError('BODY_SIZE_LIMIT', 'body size limit exceeded')
+}
+
+function gunzipError(error: NodeJS.ErrnoException): HttpError {
+  switch (error.code) {
+    case 'ERR_BUFFER_TOO_LARGE':
+      return bodySizeLimitError()
+    case 'Z_BUF_ERROR':
+      return new HttpError('BODY', 'unexpected EOF', { cause: error })
+    case 'Z_DATA_ERROR':
+      return new HttpError('BODY', dataErrorText(error.message), { cause: error })
+    default:
+      return new HttpError('BODY', error.message, { cause: error })
+  }
+}
+
+function dataErrorText(message: string): string {
+  if (message === 'incorrect header check' || message === 'unknown compression method') {
+    return 'gzip: invalid header'
+  }
+  if (message === 'incorrect data check' || message === 'incorrect length check') {
+    return 'gzip: invalid checksum'
+  }
+  return `flate: corrupt input (${message})`
+}
