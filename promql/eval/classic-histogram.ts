@@ -1,9 +1,10 @@
 /** histogram_quantile, histogram_quantiles and histogram_fraction over buckets that are series with `le`. */
 import { type Labels, LabelsBuilder, METRIC_NAME } from '../../storage/model/labels.ts'
 import { unsupported } from '../errors.ts'
-import { Buckets, parseBound } from '../functions/classic-buckets.ts'
+import { Buckets } from '../functions/classic-buckets.ts'
 import { isInvalidQuantile } from '../functions/quantile.ts'
 import type { Expr } from '../syntax/ast.ts'
+import { parseGoFloat } from '../syntax/go-float.ts'
 import { formatFloatShort } from '../syntax/go-format.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
@@ -26,7 +27,7 @@ function findHistograms(input: Operator, place: Expr): Histogram[] {
   const { annotations, settings } = input.context
   let scratch: Column | undefined
   for (const [series, labels] of input.labels.entries()) {
-    const bound = parseBound(labels.get('le'))
+    const bound = parseGoFloat(labels.get('le'))
     if (bound === undefined) {
       scratch ??= newColumn(input.frame.count)
       if (input.fill(series, scratch) > 0) {

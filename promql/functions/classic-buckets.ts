@@ -142,27 +142,3 @@ function isAlmostEqual(a: number, b: number): boolean {
   if (a === 0 || b === 0 || sum < MIN_NORMAL) return difference < SMALL_DIFFERENCE * MIN_NORMAL
   return difference / Math.min(sum, Number.MAX_VALUE) < SMALL_DIFFERENCE
 }
-
-/** Go's ParseFloat for bounds in `le`: decimal or hexadecimal, inf and nan in any case. Undefined on error. */
-export function parseBound(text: string): number | undefined {
-  const special = /^([+-]?)(?:(inf|infinity)|nan)$/i.exec(text)
-  if (special !== null) {
-    if (special[2] === undefined) return special[1] === '' ? Number.NaN : undefined
-    return special[1] === '-' ? -Infinity : Infinity
-  }
-  if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text)) {
-    const value = Number(text)
-    return Number.isFinite(value) ? value : undefined
-  }
-  return parseHexadecimal(text)
-}
-
-/** `0x1.8p3`: the exponent is of two, and must be there. */
-function parseHexadecimal(text: string): number | undefined {
-  const parts = /^([+-]?)0x([\da-f]*)\.?([\da-f]*)p([+-]?\d+)$/i.exec(text)
-  if (parts === null || parts[2] + parts[3] === '') return undefined
-  const digits = Number(BigInt(`0x${parts[2]}${parts[3]}`))
-  const value = digits * 2 ** (Number(parts[4]) - 4 * parts[3].length)
-  if (!Number.isFinite(value)) return undefined
-  return parts[1] === '-' ? -value : value
-}

@@ -1,5 +1,6 @@
 /** The values of flags: read, checked and printed as upstream's kingpin does, error texts included. */
 
+import { goFloatFault, parseGoFloat } from '../../promql/syntax/go-float.ts'
 import { formatDuration, parseDuration } from '../config/duration.ts'
 import { formatSize, parseSize } from '../config/size.ts'
 import { quoteGo } from '../telemetry/quote.ts'
@@ -16,9 +17,9 @@ export function parseFlagValue(spec: FlagSpec, text: string): FlagValue {
     case 'bool':
       return text === 'true'
     case 'int':
-      return Math.trunc(parseGoFloat(text))
+      return parseIntValue(text)
     case 'float':
-      return parseGoFloat(text)
+      return parseFloatValue(text)
     case 'duration':
       return parseDuration(text)
     case 'go-duration':
@@ -52,15 +53,17 @@ function parseChoice(spec: FlagSpec, text: string): string {
   throw new Error(`enum value must be one of ${values.join(',')}, got '${text}'`)
 }
 
-function parseGoFloat(text: string): number {
-  const number = /^[-+]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(text)
-    ? Number(text.replaceAll('_', ''))
-    : NaN
-  if (Number.isNaN(number)) throw new Error(`strconv.ParseFloat: parsing ${quoteGo(text)}: invalid syntax`)
-  if (!Number.isFinite(number)) {
-    throw new Error(`strconv.ParseFloat: parsing ${quoteGo(text)}: value out of range`)
-  }
-  return number
+function parseFloatValue(text: string): number {
+  const value = parseGoFloat(text)
+  if (value === undefined) throw new Error(goFloatFault(text))
+  return value
+}
+
+/** Upstream reads whole numbers as floats, and cuts what is behind the point. */
+function parseIntValue(text: string): number {
+  const value = Math.trunc(parseFloatValue(text))
+  if (!Number.isFinite(value)) throw new Error(`${quoteGo(text)} is not a whole number`)
+  return value
 }
 
 const GO_UNITS_MS: Readonly<Record<string, number>> = {

@@ -1,9 +1,10 @@
 /** From the labels of a line to those of its series, and the checks on these. */
 import {
+  compareUtf8,
   isLegacyLabelName,
   isLegacyMetricName,
   isUtf8Name,
-  type Labels,
+  Labels,
   LabelsBuilder,
   METRIC_NAME,
 } from '../../storage/model/labels.ts'
@@ -40,51 +41,66 @@ export class LabelError extends Error {
  * values and repeated names. Throws LabelError with upstream's text.
  */
 export function seriesLabels(raw: readonly string[], rules: LabelRules): Labels | undefined {
-  const scraped = new LabelsBuilder()
-  let repeated: string | undefined
-  const names = new Set<string>()
+  const exposed = new Map<string, string>()
+  const repeated = new Set<string>()
+  const emptied = new Set<string>()
   for (let i = 0; i < raw.length; i += 2) {
-    if (names.has(raw[i])) repeated ??= raw[i]
-    else scraped.set(raw[i], raw[i + 1])
-    names.add(raw[i])
+    if (exposed.has(raw[i])) repeated.add(raw[i])
+    else exposed.set(raw[i], raw[i + 1])
+    if (raw[i + 1] === '') emptied.add(raw[i])
   }
-  const value = repeated === undefined ? '' : scraped.get(repeated)
-  if (rules.honorLabels) addTargetLabels(scraped, rules.targetLabels, names)
-  else overrideByTargetLabels(scraped, rules.targetLabels)
-  if (!relabel(scraped, rules.metricRelabelConfigs)) return undefined
-  const labels = scraped.labels()
+  const builder = new LabelsBuilder(exposedLabels(exposed, emptied))
+  if (rules.honorLabels) addTargetLabels(builder, rules.targetLabels, exposed)
+  else overrideByTargetLabels(builder, rules.targetLabels, exposed)
+  if (!relabel(builder, rules.metricRelabelConfigs)) return undefined
+  const labels = builder.labels()
   if (labels.size === 0) return undefined
   checkNames(labels, rules.nameScheme)
   checkLimits(labels, rules)
-  if (repeated !== undefined && labels.get(repeated) === value && !rules.targetLabels.has(repeated)) {
-    // Where something else set the label, the repetition is gone; storage would refuse what is left.
-    throw new LabelError(`label name ${quoteGo(repeated)} is not unique: invalid sample`, false)
+  // Where something else set or removed the label, the repetition is gone; storage would refuse what is left.
+  for (const name of [...repeated].sort(compareUtf8)) {
+    if (!labels.has(name) || builder.isSet(name)) continue
+    throw new LabelError(`label name ${quoteGo(name)} is not unique: invalid sample`, false)
   }
   return labels
 }
 
+/** An empty value takes away all labels of its name; of others the first counts. */
+function exposedLabels(exposed: ReadonlyMap<string, string>, emptied: ReadonlySet<string>): Labels {
+  const pairs: string[] = []
+  for (const name of [...exposed.keys()].sort(compareUtf8)) {
+    if (!emptied.has(name)) pairs.push(name, exposed.get(name)!)
+  }
+  return new Labels(pairs)
+}
+
 /** An exposed label wins, even an empty one, which then just goes away. */
-function addTargetLabels(scraped: LabelsBuilder, target: Labels, exposed: ReadonlySet<string>): void {
+function addTargetLabels(builder: LabelsBuilder, target: Labels, exposed: ReadonlyMap<string, string>): void {
   for (let i = 0; i < target.pairs.length; i += 2) {
-    if (!exposed.has(target.pairs[i])) scraped.set(target.pairs[i], target.pairs[i + 1])
+    if (!exposed.has(target.pairs[i])) builder.set(target.pairs[i], target.pairs[i + 1])
   }
 }
 
 /** The target's label wins; the exposed one is kept as `exported_…`, prefixed until the name is free. */
-function overrideByTargetLabels(scraped: LabelsBuilder, target: Labels): void {
+function overrideByTargetLabels(
+  builder: LabelsBuilder,
+  target: Labels,
+  exposed: ReadonlyMap<string, string>,
+): void {
   const conflicting: [name: string, value: string][] = []
   for (let i = 0; i < target.pairs.length; i += 2) {
     const name = target.pairs[i]
-    const exposed = scraped.get(name)
-    if (exposed !== '') conflicting.push([name, exposed])
-    scraped.set(name, target.pairs[i + 1])
+    // As upstream: the first of the exposed values, also where a later, empty one took the label away.
+    const value = exposed.get(name) ?? ''
+    if (value !== '') conflicting.push([name, value])
+    builder.set(name, target.pairs[i + 1])
   }
   // Shorter names first, else `exported_x` could take the place that `x` moves to.
   conflicting.sort(([a], [b]) => Buffer.byteLength(a) - Buffer.byteLength(b))
   for (const [name, value] of conflicting) {
     let free = `exported_${name}`
-    while (scraped.get(free) !== '') free = `exported_${free}`
-    scraped.set(free, value)
+    while (builder.get(free) !== '') free = `exported_${free}`
+    builder.set(free, value)
   }
 }
 

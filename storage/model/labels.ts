@@ -146,6 +146,11 @@ export class LabelsBuilder {
     return this
   }
 
+  /** Whether the label has its value since the reset, not from the base. */
+  isSet(name: string): boolean {
+    return this.added.has(name)
+  }
+
   names(): string[] {
     return [...this.values.keys()]
   }

@@ -1,7 +1,6 @@
 // Goal: parameters are read, and refused, as upstream does. Method: tables of texts with the value or the error,
 // checked against upstream's answers where they could be had.
 import { describe, expect, it } from 'vitest'
-import { parseGoFloat } from '../../promql/syntax/go-float.ts'
 import { Form } from '../../src/api/form.ts'
 import { unescapeLabelName } from '../../src/api/label-name.ts'
 import {
@@ -25,43 +24,6 @@ function form(values: Record<string, string>): Form {
   for (const [name, value] of Object.entries(values)) made.add(name, value)
   return made
 }
-
-describe('floats', () => {
-  it.each([
-    ['1', 1],
-    ['+1.5', 1.5],
-    ['-.5', -0.5],
-    ['5.', 5],
-    ['1e3', 1000],
-    ['1E-3', 0.001],
-    ['1_000.2_5', 1000.25],
-    ['0x1p-2', 0.25],
-    ['-0X1.8P1', -3],
-    ['Inf', Number.POSITIVE_INFINITY],
-    ['-infinity', Number.NEGATIVE_INFINITY],
-    ['nAn', Number.NaN],
-    ['1e-400', 0],
-  ])('%s', (text, value) => expect(parseGoFloat(text)).toBe(value))
-
-  it.each([
-    '',
-    ' 1',
-    '1 ',
-    '.',
-    '-',
-    'e5',
-    '1e',
-    '0x10',
-    '1__0',
-    '_1',
-    '1_',
-    '1e400',
-    '-nan',
-    '0b1',
-    '1,5',
-    '١',
-  ])('not %j', (text) => expect(parseGoFloat(text)).toBeUndefined())
-})
 
 describe('times', () => {
   it.each([

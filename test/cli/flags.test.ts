@@ -27,6 +27,8 @@ const printed = [
   { argv: ['--query.timeout', '5m'], flag: 'query.timeout', want: '5m' },
   { argv: ['--query.max-samples=5e7'], flag: 'query.max-samples', want: '50000000' },
   { argv: ['--query.max-samples=4.7'], flag: 'query.max-samples', want: '4' },
+  { argv: ['--query.max-samples=1_000'], flag: 'query.max-samples', want: '1000' },
+  { argv: ['--query.max-samples=0x1p10'], flag: 'query.max-samples', want: '1024' },
   { argv: ['--storage.tsdb.retention.size=512MB'], flag: 'storage.tsdb.retention.size', want: '512MiB' },
   { argv: ['--storage.tsdb.retention.size=1.5GiB'], flag: 'storage.tsdb.retention.size', want: '1GiB512MiB' },
   { argv: ['--scrape.timestamp-tolerance=0.01s'], flag: 'scrape.timestamp-tolerance', want: '10ms' },
@@ -96,6 +98,16 @@ const refused = [
     argv: ['--query.max-samples=x'],
     code: 2,
     text: `${PREFIX}strconv.ParseFloat: parsing "x": invalid syntax, in --query.max-samples`,
+  },
+  {
+    argv: ['--query.max-samples=1e999'],
+    code: 2,
+    text: `${PREFIX}strconv.ParseFloat: parsing "1e999": value out of range, in --query.max-samples`,
+  },
+  {
+    argv: ['--query.max-samples=Inf'],
+    code: 2,
+    text: `${PREFIX}"Inf" is not a whole number, in --query.max-samples`,
   },
   {
     argv: ['--storage.tsdb.retention.size=5'],

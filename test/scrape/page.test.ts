@@ -84,6 +84,28 @@ describe('labels', () => {
       want: ['{__name__="a", instance="t:1", job="j"}'],
     },
     {
+      rule: 'a repeated label is fine where relabelling sets it, to the same value too',
+      config: { metricRelabelConfigs: [rule({ targetLabel: 'x', replacement: '1' })] },
+      page: 'a{x="1",x="2"} 1\n',
+      want: ['{__name__="a", both="target", instance="t:1", job="j", l="target", x="1"}'],
+    },
+    {
+      rule: 'an empty value takes away all labels of its name',
+      page: 'a{x="",x="1"} 1\nb{x="1",x="",y="2",y="2",y=""} 1\n',
+      want: [
+        '{__name__="a", both="target", instance="t:1", job="j", l="target"}',
+        '{__name__="b", both="target", instance="t:1", job="j", l="target"}',
+      ],
+    },
+    {
+      rule: 'of a label that the target has, the first value is exported, empty or not',
+      page: 'a{l="1",l=""} 1\nb{l="",l="1"} 1\n',
+      want: [
+        '{__name__="a", both="target", exported_l="1", instance="t:1", job="j", l="target"}',
+        '{__name__="b", both="target", instance="t:1", job="j", l="target"}',
+      ],
+    },
+    {
       rule: 'a repeated label is fine where the target has it',
       page: 'a{l="1",l="2"} 1\n',
       want: ['{__name__="a", both="target", exported_l="1", instance="t:1", job="j", l="target"}'],
@@ -158,6 +180,14 @@ describe('a line that fails the whole page', () => {
       config: {},
       page: 'a{x="1",x="2"} 1\n',
       error: 'label name "x" is not unique: invalid sample',
+      scraped: 1,
+      post: 0,
+    },
+    {
+      rule: 'several repeated labels: the first name in order',
+      config: {},
+      page: 'a{z="1",z="2",y="1",y="2"} 1\n',
+      error: 'label name "y" is not unique: invalid sample',
       scraped: 1,
       post: 0,
     },

@@ -1,6 +1,6 @@
 // Goal: quantiles and fractions of classic buckets, and the repair of counts that fall. Method: hand-worked rows.
 import { describe, expect, it } from 'vitest'
-import { Buckets, parseBound } from '../../../promql/functions/classic-buckets.ts'
+import { Buckets } from '../../../promql/functions/classic-buckets.ts'
 
 function bucketsOf(...pairs: [number, number][]): Buckets {
   const buckets = new Buckets(pairs.length)
@@ -193,24 +193,4 @@ describe('fraction of buckets', () => {
   ])('from $low to $high', ({ low, high, of, want }) => {
     expect(bucketsOf(...of).fraction(low, high)).toBe(want)
   })
-})
-
-describe('bounds in le', () => {
-  it.each([
-    ['1', 1],
-    ['0.5', 0.5],
-    ['1e3', 1000],
-    ['+Inf', inf],
-    ['-inf', -inf],
-    ['Infinity', inf],
-    ['NaN', Number.NaN],
-    ['0x1.8p1', 3],
-    ['-0x10p0', -16],
-    ['', undefined],
-    ['abc', undefined],
-    ['1e999', undefined],
-    ['+NaN', undefined],
-    [' 1', undefined],
-    ['0x10', undefined],
-  ])('%s', (text, want) => expect(parseBound(text)).toBe(want))
 })

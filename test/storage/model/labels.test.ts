@@ -87,6 +87,14 @@ describe('LabelsBuilder', () => {
     expect(builder.labels().pairs).toEqual(['z', '1'])
   })
 
+  it('tells what was set from what the base had', () => {
+    const builder = new LabelsBuilder(Labels.from({ a: '1', b: '2' }))
+    builder.set('a', '1').set('c', '3').set('d', '4').delete('d')
+    expect(['a', 'b', 'c', 'd', 'e'].filter((name) => builder.isSet(name))).toEqual(['a', 'c'])
+    builder.reset(Labels.from({ a: '1' }))
+    expect(builder.isSet('a')).toBe(false)
+  })
+
   it('lists the base first, then what was set, by first setting', () => {
     const builder = new LabelsBuilder(Labels.from({ a: '1', b: '2', c: '3' }))
     builder.set('z', '1').set('a', '2').set('y', '1').set('z', '2').delete('c').set('c', '4').delete('y')
