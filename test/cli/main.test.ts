@@ -48,7 +48,7 @@ describe('the program', () => {
       'bad.yml:3:19: not a valid duration string: "5x", expected a duration such as 15s, 1m30s or 1d',
     ])
     expect(lines[2]).toMatch(
-      /^time=\S+ level=ERROR source=main\.ts msg="Error loading config \(--config\.file=bad\.yml\)" file=\S+bad\.yml err="2 problems, listed above"$/,
+      /^time=\S+ level=ERROR source=program\.ts msg="Error loading config \(--config\.file=bad\.yml\)" file=\S+bad\.yml err="2 problems, listed above"$/,
     )
   })
 
