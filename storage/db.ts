@@ -15,9 +15,9 @@ import { MAIN_READER, STATE_CLOSED, STATE_READY } from './head/directory.ts'
 import { Generation } from './head/generation.ts'
 import { Head, type HeadLimits, type HeadStats, SLACK_BYTES } from './head/head.ts'
 import { HeadQueryable } from './head/querier.ts'
-import { listGenerations, type ReplayResult, replayGeneration } from './head/replay.ts'
+import { listGenerations, replayGenerations } from './head/replay.ts'
 import type { Appender, Querier, Queryable, Storage } from './interface.ts'
-import { Slab } from './slab/slab.ts'
+import { SLAB_BYTES_MAX, Slab } from './slab/slab.ts'
 import { Store } from './store.ts'
 import { replayInThread } from './upkeep.ts'
 import { CommitLog } from './wal/commit-log.ts'
@@ -28,7 +28,7 @@ export interface StorageHandle {
   buffer: SharedArrayBuffer
 }
 
-/** Attaches a query thread. `reader`: its slot, 0 ≤ reader < 62; no two threads share one. */
+/** Attaches a query thread. `reader`: its slot, 0 ≤ reader < MAIN_READER; no two threads share one. */
 export function attachStorage(handle: StorageHandle, reader: number): Queryable {
   return new HeadQueryable(new Slab(handle.buffer), reader)
 }
@@ -75,10 +75,9 @@ export class Database implements Storage {
   private readonly local: HeadQueryable
   private readonly maintenance: NodeJS.Timeout
   private readonly replaying: Promise<void>
-  private readonly replayed: ReplayResult[] = []
-  private readonly replayTotal: number
+  private readonly replay: ReplayStatus
   private clearing: Promise<void> = Promise.resolve()
-  private isClosing = false
+  private closing: Promise<void> | undefined
 
   private constructor(options: DatabaseOptions, store: Store, generations: readonly number[]) {
     this.options = options
@@ -96,13 +95,14 @@ export class Database implements Storage {
       onError: (error) => this.trouble(error),
       onSynced: options.onSynced,
     })
-    this.head = new Head(slab, this.log, first, limits, (generation) => this.clearLog(generation))
+    this.head = new Head(slab, this.log, first, limits, (oldest) => this.clearLogBefore(oldest))
     this.handle = { buffer: slab.buffer }
     this.local = new HeadQueryable(slab, MAIN_READER)
-    this.replayTotal = generations.length
+    this.replay = { total: generations.length, done: 0 }
     this.maintenance = setInterval(() => this.head.maintain(), MAINTENANCE_MS)
     this.maintenance.unref()
-    this.replaying = this.replay(slab, generations)
+    this.replaying = this.replayLog(slab, generations, limits)
+    store.shareUntil(this.replaying)
     // Whoever waits in `ready` gets the error; here it only must not count as unhandled.
     this.replaying.catch((error) => this.trouble(error))
   }
@@ -131,11 +131,11 @@ export class Database implements Storage {
   }
 
   get replayStatus(): ReplayStatus {
-    return { total: this.replayTotal, done: this.replayed.length }
+    return { ...this.replay }
   }
 
   appender(): Appender {
-    if (this.isClosing) throw new StorageError('CLOSED', 'the storage is closed')
+    if (this.closing !== undefined) throw new StorageError('CLOSED', 'the storage is closed')
     return new HeadAppender(this.head)
   }
 
@@ -161,9 +161,12 @@ export class Database implements Storage {
    * Writes and syncs all that was committed, then closes. Requires: query threads are gone, since the first
    * opener of a LevelDB database closes last.
    */
-  async close(): Promise<void> {
-    if (this.isClosing) return
-    this.isClosing = true
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
     clearInterval(this.maintenance)
     // A replay that failed was told when it did; closing goes on all the same.
     await Promise.allSettled([this.replaying])
@@ -173,25 +176,30 @@ export class Database implements Storage {
     await this.store.close()
   }
 
-  private async replay(slab: Slab, generations: readonly number[]): Promise<void> {
-    if (this.options.isThreaded && generations.length > 0) {
-      this.replayed.push(...(await replayInThread(slab, this.store.path, generations)))
-    } else {
-      for (const number of generations) this.replayed.push(await replayGeneration(this.store, slab, number))
+  private async replayLog(
+    slab: Slab,
+    generations: readonly number[],
+    { headBytesMax, cutBytesMin }: HeadLimits,
+  ): Promise<void> {
+    const limits = { headBytesMax, joinBytesMin: cutBytesMin }
+    const onDone = (done: number) => {
+      this.replay.done = done
     }
-    for (const { damage, samplesLost } of this.replayed) {
-      for (const what of damage) this.trouble(new StorageError('CORRUPTION', what))
-      if (samplesLost > 0) {
-        this.trouble(new StorageError('CORRUPTION', `${samplesLost} samples lost their series to damage`))
-      }
-    }
-    this.head.install(this.replayed.map(({ rootAt }) => new Generation(slab, rootAt)))
+    const { roots, damage } =
+      this.options.isThreaded && generations.length > 0
+        ? await replayInThread(slab, this.store.path, generations, limits, onDone)
+        : await replayGenerations(this.store, slab, generations, limits, onDone)
+    for (const what of damage) this.trouble(new StorageError('CORRUPTION', what))
+    const replayed = roots.map((rootAt) => new Generation(slab, rootAt))
+    if (replayed.length > 0 && replayed[0].number > generations[0]) this.clearLogBefore(replayed[0].number)
+    this.head.install(replayed)
     this.head.directory.setState(STATE_READY)
   }
 
-  private clearLog(generation: number): void {
+  /** Deletes the pages of generations below `oldest`; also those that an earlier deletion failed of. */
+  private clearLogBefore(oldest: number): void {
     this.clearing = this.clearing
-      .then(() => this.store.clear(generationsRange(0, generation + 1)))
+      .then(() => this.store.clear(generationsRange(0, oldest)))
       .catch((error) => this.trouble(error))
   }
 
@@ -200,8 +208,11 @@ export class Database implements Storage {
   }
 }
 
+/** The most that the slab, which is twice as large, can hold. */
+const HEAD_BYTES_MAX = SLAB_BYTES_MAX / 2 - SLACK_BYTES
+
 function fullLimits(limits: Partial<HeadLimits>): HeadLimits {
-  const headBytesMax = limits.headBytesMax ?? 512 * 2 ** 20
+  const headBytesMax = Math.min(limits.headBytesMax ?? 512 * 2 ** 20, HEAD_BYTES_MAX)
   return {
     headBytesMax,
     cutSpanMs: limits.cutSpanMs ?? 30 * 60_000,

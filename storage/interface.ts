@@ -30,7 +30,7 @@ export interface Appender {
   append(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome
   /**
    * Resolves when the batch is in the write-ahead log (it survives a kill of the process) and visible.
-   * Rejects with WRITE_FAILED or CLOSED; then nothing of the batch counts.
+   * Rejects with WRITE_FAILED, NO_MEMORY or CLOSED; then nothing of the batch counts.
    */
   commit(): Promise<CommitCounts>
   rollback(): void

@@ -1,7 +1,7 @@
 /**
  * The one door to LevelDB: pages under byte keys, written in atomic batches.
  *
- * One write is in flight a store; later ones wait in line. After a failed write the store takes no further ones
+ * One write is in flight a store; later ones wait in line. After a failed one (a delete, too) it takes no further ones
  * until it was reopened: LevelDB would acknowledge synced writes that are lost at the next crash (measured).
  * `reopen` closes the database under live readers: it waits for the reads that run, those that come wait for it,
  * and a scan goes on behind the last key it gave.
@@ -46,6 +46,8 @@ export class Store {
   private reopening: Promise<void> | undefined
   private lastWrite: Promise<void> = Promise.resolve()
   private failure: unknown
+  /** Settles when no other thread has the database open any more. */
+  private sharing: Promise<void> = Promise.resolve()
   private isClosed = false
 
   private constructor(path: string, options: StoreOptions, db: Database) {
@@ -110,23 +112,36 @@ export class Store {
     return keys[0]
   }
 
-  async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
-    const keys = await this.use((db) => db.keys({ ...range, limit: 1, reverse: true }).all())
-    return keys[0]
-  }
-
-  /** Deletes a range and gives its space back. */
+  /** Deletes a range and gives its space back. Throws WRITE_FAILED, as `write` does. */
   clear(range: KeyRange): Promise<void> {
     return this.inLine(async () => {
       if (this.failure !== undefined) throw writeFailed(this.path, this.failure)
-      await this.db.clear(range)
-      await this.db.compactRange(range.gte, range.lt)
+      try {
+        await this.db.clear(range)
+        await this.db.compactRange(range.gte, range.lt)
+      } catch (error) {
+        this.failure = error
+        throw writeFailed(this.path, error)
+      }
     })
+  }
+
+  /**
+   * Another thread has the same database open until `gone` settles. Reopening waits for it: LevelDB's first opener
+   * must close last, else the process dies of a segmentation fault (measured).
+   */
+  shareUntil(gone: Promise<unknown>): void {
+    this.sharing = gone.then(
+      () => {},
+      // How the thread ended is its starter's affair.
+      () => {},
+    )
   }
 
   /** Closes the database and opens it again, in line with the writes. Throws as `open`; then try again later. */
   reopen(): Promise<void> {
     return this.inLine(async () => {
+      await this.sharing
       let finish = (): void => {}
       this.reopening = new Promise((resolve) => {
         finish = resolve

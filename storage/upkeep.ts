@@ -1,11 +1,12 @@
 /**
  * The upkeep thread: replays the generations of before the start while the main thread scrapes.
  *
- * Started with `workerData: UpkeepTask`; posts one `ReplayResult` a generation, oldest first, then ends. Main has
- * the log's database open before this thread opens it, and keeps it open until this thread is gone.
+ * Started with `workerData: UpkeepTask`; posts how many generations are done after each, then the `ReplayResult`,
+ * and ends. Main has the log's database open before this thread opens it, and keeps it open until this thread is
+ * gone.
  */
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { type ReplayResult, replayGeneration } from './head/replay.ts'
+import { type ReplayLimits, type ReplayResult, replayGenerations } from './head/replay.ts'
 import { Slab } from './slab/slab.ts'
 import { Store } from './store.ts'
 
@@ -13,35 +14,47 @@ interface UpkeepTask {
   task: 'replay'
   buffer: SharedArrayBuffer
   walPath: string
-  generations: number[]
+  generations: readonly number[]
+  limits: ReplayLimits
 }
 
-/** Replays in a thread of its own. Rejects with what the thread failed of. */
+/** Replays in a thread of its own. Settles when that is gone; rejects with what it failed of. */
 export function replayInThread(
   slab: Slab,
   walPath: string,
   generations: readonly number[],
-): Promise<ReplayResult[]> {
+  limits: ReplayLimits,
+  onDone: (done: number) => void,
+): Promise<ReplayResult> {
   return new Promise((resolve, reject) => {
-    const task: UpkeepTask = { task: 'replay', buffer: slab.buffer, walPath, generations: [...generations] }
+    const task: UpkeepTask = { task: 'replay', buffer: slab.buffer, walPath, generations, limits }
     const worker = new Worker(new URL(import.meta.url), { workerData: task, name: 'upkeep' })
-    const results: ReplayResult[] = []
-    worker.on('message', (result: ReplayResult) => results.push(result))
-    worker.on('error', reject)
+    let result: ReplayResult | undefined
+    let failure: unknown
+    worker.on('message', (message: number | ReplayResult) => {
+      if (typeof message === 'number') onDone(message)
+      else result = message
+    })
+    worker.on('error', (error) => {
+      failure = error
+    })
     worker.on('exit', (code) => {
-      if (results.length === generations.length) resolve(results)
-      else reject(new Error(`the upkeep thread ended with code ${code} after ${results.length} generations`))
+      if (failure !== undefined) reject(failure)
+      else if (result !== undefined) resolve(result)
+      else reject(new Error(`the upkeep thread ended with code ${code} before it was done`))
     })
   })
 }
 
 async function runTask(task: UpkeepTask): Promise<void> {
+  const port = parentPort!
   const slab = new Slab(task.buffer)
   const store = await Store.open(task.walPath, { createIfMissing: false, isShared: true })
   try {
-    for (const number of task.generations) {
-      parentPort!.postMessage(await replayGeneration(store, slab, number))
-    }
+    const { generations, limits } = task
+    port.postMessage(
+      await replayGenerations(store, slab, generations, limits, (done) => port.postMessage(done)),
+    )
   } finally {
     await store.close()
   }

@@ -25,7 +25,6 @@ export const STATE_CLOSED = 2
 
 /** The main thread reads with the last slot; query threads take the first ones. */
 export const MAIN_READER = READERS_MAX - 1
-export const UPKEEP_READER = READERS_MAX - 2
 
 /** What a query sees: generations, oldest first, and the newest commit. */
 export interface HeadView {

@@ -21,7 +21,7 @@ import { Arena, Rows } from '../slab/memory.ts'
 import type { Slab } from '../slab/slab.ts'
 import { Symbols } from '../slab/symbols.ts'
 import type { LabelBytes } from './label-bytes.ts'
-import { CHUNK_COUNT, HASH, initRow, LABELS_AT, ROW_SHIFT } from './series-row.ts'
+import { HASH, initRow, LABELS_AT, ROW_SHIFT } from './series-row.ts'
 
 const NUMBER = 0
 const SERIES_COUNT = 1
@@ -237,22 +237,30 @@ export class GenerationWriter extends Generation {
     this.arena = arena
   }
 
-  /** A new, empty generation. `number` ≥ 1, never used before; it owns all the memory. Throws NO_MEMORY. */
+  /**
+   * A new, empty generation. `number` ≥ 1, of no other generation; it owns all the memory.
+   * Throws NO_MEMORY, then it owns none.
+   */
   static create(slab: Slab, number: number): GenerationWriter {
-    const arena = new Arena(slab, number)
-    const rootAt = arena.allocate(16)
-    const root = rootAt * 2
-    slab.u32[root + NUMBER] = number
-    // Page tables are extents of their own; only what is used of them becomes real memory.
-    for (const field of [SERIES_ROWS, SYMBOL_ROWS, PAIR_ROWS, NAME_ROWS]) {
-      slab.u32[root + field] = slab.allocate(number)
+    try {
+      const arena = new Arena(slab, number)
+      const rootAt = arena.allocate(16)
+      const root = rootAt * 2
+      slab.u32[root + NUMBER] = number
+      // Page tables are extents of their own; only what is used of them becomes real memory.
+      for (const field of [SERIES_ROWS, SYMBOL_ROWS, PAIR_ROWS, NAME_ROWS]) {
+        slab.u32[root + field] = slab.allocate(number)
+      }
+      slab.f64[rootAt + MINT] = Number.POSITIVE_INFINITY
+      slab.f64[rootAt + MAXT] = Number.NEGATIVE_INFINITY
+      return new GenerationWriter(slab, rootAt, number, arena)
+    } catch (error) {
+      slab.free(number)
+      throw error
     }
-    slab.f64[rootAt + MINT] = Number.POSITIVE_INFINITY
-    slab.f64[rootAt + MAXT] = Number.NEGATIVE_INFINITY
-    return new GenerationWriter(slab, rootAt, number, arena)
   }
 
-  /** Adds a series that `findSeries` did not find; its index. Throws NO_MEMORY, then nothing is published. */
+  /** Adds a series that `findSeries` did not find; its index. Throws NO_MEMORY, then there is none. */
   addSeries(labels: LabelBytes): number {
     const { u32 } = this.slab
     const index = this.seriesCount
@@ -274,8 +282,11 @@ export class GenerationWriter extends Generation {
     initRow(this.slab, rowAt)
     u32[rowAt * 2 + LABELS_AT] = recordAt
     for (let i = 0; i < 4; i++) u32[rowAt * 2 + HASH + i] = labels.hash[i]
-    for (let i = 0; i < labels.count; i++) this.addPosting(u32[record + 1 + i], index)
+    // All that takes memory comes before the first posting: one of a series that was not made after all would
+    // show the next series, which gets its index, under a label that is not its own.
+    for (let i = 0; i < labels.count; i++) this.reservePosting(u32[record + 1 + i])
     this.seriesTable.insert(labels.hash[0], index, index, this.owner)
+    for (let i = 0; i < labels.count; i++) this.addPosting(u32[record + 1 + i], index)
     Atomics.store(u32, this.root + SERIES_COUNT, index + 1)
     return index
   }
@@ -295,6 +306,8 @@ export class GenerationWriter extends Generation {
     if (found >= 0) return found
     const pair = this.pairCount
     this.pairs.reserve(pair, this.owner)
+    // Before the pair is found by anyone, so that there is none without a place in its name's list.
+    this.names.reserve(this.nameCount, this.owner)
     const row = this.pairs.at(pair) * 2
     u32[row] = name
     u32[row + 1] = value
@@ -304,12 +317,12 @@ export class GenerationWriter extends Generation {
     return pair
   }
 
+  /** Requires: there is room for a name's row. */
   private addToName(symbol: number, pair: number): void {
     const { u32 } = this.slab
     let name = this.nameOfSymbol.get(symbol)
     if (name === undefined) {
       name = this.nameCount
-      this.names.reserve(name, this.owner)
       u32[this.names.at(name) * 2] = symbol
       this.nameOfSymbol.set(symbol, name)
       Atomics.store(u32, this.root + NAME_COUNT, name + 1)
@@ -321,28 +334,27 @@ export class GenerationWriter extends Generation {
     Atomics.store(u32, row + 3, u32[row + 3] + 1)
   }
 
-  private addPosting(pair: number, series: number): void {
+  /** Makes room for one more posting of a pair. */
+  private reservePosting(pair: number): void {
     const { u32 } = this.slab
     const row = this.pairs.at(pair) * 2
     const lastAt = u32[row + 4]
     const capacity = lastAt === 0 ? 0 : u32[lastAt * 2 + 1]
-    let fill = u32[row + 5]
-    if (fill === capacity) {
-      const grown = Math.max(SEGMENT_CAPACITY_MIN, Math.min(SEGMENT_CAPACITY_MAX, capacity * 2))
-      const segmentAt = this.arena.allocate((SEGMENT_HEADER + grown + 1) >>> 1)
-      u32[segmentAt * 2 + 1] = grown
-      if (lastAt === 0) u32[row + 3] = segmentAt
-      else u32[lastAt * 2] = segmentAt
-      u32[row + 4] = segmentAt
-      fill = 0
-    }
-    u32[u32[row + 4] * 2 + SEGMENT_HEADER + fill] = series
-    u32[row + 5] = fill + 1
+    if (u32[row + 5] < capacity) return
+    const grown = Math.max(SEGMENT_CAPACITY_MIN, Math.min(SEGMENT_CAPACITY_MAX, capacity * 2))
+    const segmentAt = this.arena.allocate((SEGMENT_HEADER + grown + 1) >>> 1)
+    u32[segmentAt * 2 + 1] = grown
+    if (lastAt === 0) u32[row + 3] = segmentAt
+    else u32[lastAt * 2] = segmentAt
+    u32[row + 4] = segmentAt
+    u32[row + 5] = 0
+  }
+
+  private addPosting(pair: number, series: number): void {
+    const { u32 } = this.slab
+    const row = this.pairs.at(pair) * 2
+    u32[u32[row + 4] * 2 + SEGMENT_HEADER + u32[row + 5]] = series
+    u32[row + 5]++
     Atomics.store(u32, row + 2, u32[row + 2] + 1)
   }
-}
-
-/** For tests and `inspect`: the number of chunks of one series. */
-export function chunkCountOf(generation: Generation, index: number): number {
-  return generation.slab.u32[generation.rowAt(index) * 2 + CHUNK_COUNT]
 }

@@ -1,5 +1,8 @@
 /**
- * Builds a generation again from its pages in the write-ahead log. Runs in the upkeep thread, or in the caller's.
+ * Builds generations again from their pages in the write-ahead log. Runs in the upkeep thread, or in the caller's.
+ *
+ * Every start opens a generation, however little is written into it. So small ones are joined with their next ones
+ * here: else a server that starts again and again would fill its head with empty tables.
  *
  * A page that is damaged or missing costs its own content: series are told by their index in the log, and samples
  * of a series that no page named are counted as lost. Everything else goes on.
@@ -16,14 +19,21 @@ import { checkAppend, stage } from './series-row.ts'
 /** Commit number of replayed samples: all views see them. */
 const COMMIT_REPLAYED = 0
 
+export interface ReplayLimits {
+  /** Bytes of what is kept; beyond it the oldest goes, as in the head. */
+  headBytesMax: number
+  /** A generation with fewer bytes takes in the next one of the log. */
+  joinBytesMin: number
+}
+
 export interface ReplayResult {
-  number: number
-  rootAt: number
-  series: number
-  samples: number
+  /**
+   * Addresses of the roots, oldest first. A generation has the number of the first one of the log that went into
+   * it; none is lost between them, those before the first one did not fit.
+   */
+  roots: number[]
   /** What could not be read, a sentence a page or gap. */
   damage: string[]
-  samplesLost: number
 }
 
 /** Numbers of the generations in the log, ascending. */
@@ -39,10 +49,39 @@ export async function listGenerations(store: Store): Promise<number[]> {
   }
 }
 
-/** Throws NEWER_FORMAT, NO_MEMORY. */
-export async function replayGeneration(store: Store, slab: Slab, number: number): Promise<ReplayResult> {
-  const builder = new GenerationBuilder(slab, number)
+/** `onDone` is called after each generation of the log. Throws NEWER_FORMAT, NO_MEMORY. */
+export async function replayGenerations(
+  store: Store,
+  slab: Slab,
+  numbers: readonly number[],
+  limits: ReplayLimits,
+  onDone: (done: number) => void,
+): Promise<ReplayResult> {
+  const kept: GenerationWriter[] = []
   const damage: string[] = []
+  let builder: GenerationBuilder | undefined
+  for (const [i, number] of numbers.entries()) {
+    if (builder === undefined || slab.ownedBytes(builder.writer.owner) >= limits.joinBytesMin) {
+      builder = new GenerationBuilder(slab, number)
+      kept.push(builder.writer)
+    }
+    await replayGeneration(store, number, builder, damage)
+    // No query knows of them yet, so their memory can go at once.
+    while (kept.length > 1 && slab.ownedBytes(kept[0].owner, number) > limits.headBytesMax) {
+      slab.free(kept.shift()!.owner)
+    }
+    onDone(i + 1)
+  }
+  return { roots: kept.map(({ rootAt }) => rootAt), damage }
+}
+
+async function replayGeneration(
+  store: Store,
+  number: number,
+  builder: GenerationBuilder,
+  damage: string[],
+): Promise<void> {
+  builder.begin()
   let expected = 0
   for await (const pages of store.scan(generationsRange(number, number + 1))) {
     for (const page of pages) {
@@ -58,26 +97,25 @@ export async function replayGeneration(store: Store, slab: Slab, number: number)
       }
     }
   }
-  const { writer, samplesLost } = builder
-  return {
-    number,
-    rootAt: writer.rootAt,
-    series: writer.seriesCount,
-    samples: writer.sampleCount,
-    damage,
-    samplesLost,
-  }
+  if (builder.samplesLost > 0) damage.push(`${builder.samplesLost} samples lost their series to damage`)
 }
 
 class GenerationBuilder implements PageVisitor {
   readonly writer: GenerationWriter
+  /** Of the generation of the log that is read now. */
   samplesLost = 0
-  /** Index in the log → index here + 1; they differ only behind damage. */
-  private readonly indexes: number[] = []
+  /** Index in the log → index here + 1. */
+  private indexes: number[] = []
   private readonly labels = new LabelBytes()
 
   constructor(slab: Slab, number: number) {
     this.writer = GenerationWriter.create(slab, number)
+  }
+
+  /** What comes is of the next generation of the log. */
+  begin(): void {
+    this.samplesLost = 0
+    this.indexes = []
   }
 
   series(index: number, bytes: Uint8Array, start: number, end: number): void {
@@ -94,7 +132,8 @@ class GenerationBuilder implements PageVisitor {
     }
     const { writer } = this
     const rowAt = writer.rowAt(target - 1)
-    // Samples were checked before they were logged; a page that was written twice is told by this check.
+    // Samples were checked before they were logged. What is left out is of a page that was written twice, or came
+    // late while the generation before was itself replayed.
     const outcome = checkAppend(writer.slab, rowAt, t, v, kind as Kind, Number.NEGATIVE_INFINITY)
     if (outcome !== APPENDED) return
     const isChunkMade = stage(writer.slab, rowAt, t, v, kind as Kind, COMMIT_REPLAYED, writer.arena)

@@ -64,6 +64,9 @@ export const NO_KIND = 0xff
 
 const CHUNK_HEADER_WORDS = 4
 
+/** Words that `stage` may take at most. */
+export const STAGE_WORDS_MAX = CHUNK_HEADER_WORDS + STAGED_MAX / 2 + rawChunkWords(STAGED_MAX)
+
 /** Whether commit `a` is later than `b`. Numbers wrap at 2^32; two that are compared are never 2^31 apart. */
 export function isLaterCommit(a: number, b: number): boolean {
   return ((a - b) | 0) > 0

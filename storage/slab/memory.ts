@@ -2,6 +2,7 @@
  * Ways to lay data into a slab: rows found by index, and records put one after the other.
  * Each has one writer; readers attach to the same addresses.
  */
+import { StorageError } from '../errors.ts'
 import { EXTENT_BYTES, EXTENT_WORDS, type Slab } from './slab.ts'
 
 /** Entries of a page table: one extent of u32. */
@@ -34,11 +35,13 @@ export class Rows {
     )
   }
 
-  /** Writer: makes room for rows 0..index. */
+  /** Writer: makes room for rows 0..index. Throws NO_MEMORY. */
   reserve(index: number, owner: number): void {
     const page = index >>> this.pageShift
     while (this.pageCount <= page) {
-      if (this.pageCount === PAGES_MAX) throw new RangeError(`no more than ${PAGES_MAX} pages of rows`)
+      if (this.pageCount === PAGES_MAX) {
+        throw new StorageError('NO_MEMORY', `a generation has at most ${PAGES_MAX} pages of rows`)
+      }
       const at = this.slab.allocate(owner)
       Atomics.store(this.slab.u32, this.tableAt * 2 + this.pageCount, at)
       this.pageCount++

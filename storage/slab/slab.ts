@@ -13,7 +13,7 @@
  *          extents 1..n  owner table: a u32 an extent, 0 = free
  *          the rest      data
  *
- * Who frees what: every extent has an owner number, given at allocation. `retire(owner)` frees all of an owner's
+ * Who frees what: every extent has an owner number ≥ 1, given at allocation. `retire(owner)` frees all of an owner's
  * extents once no reader holds an epoch from before. Each reader thread has a slot with the epoch it pinned
  * (0 = none); the epoch moves on with each retirement.
  */
@@ -23,8 +23,8 @@ export const EXTENT_BYTES = 65_536
 export const EXTENT_WORDS = EXTENT_BYTES / 8
 export const SLAB_BYTES_MAX = 8 * 2 ** 30
 
-/** Reader slots: query threads, upkeep, and the main thread when it reads itself. */
-export const READERS_MAX = 64
+/** Reader slots: query threads, and the main thread when it reads itself. A slot beyond them is another word. */
+export const READERS_MAX = 1024
 
 // Control words, as indexes into u32.
 const LOCK = 0
@@ -81,10 +81,10 @@ export class Slab {
     return this.allocateRun(1, owner)
   }
 
-  /** `count` zeroed extents that lie side by side: for the rare record larger than one. */
+  /** `count` zeroed extents that lie side by side: for the rare record larger than one. Throws NO_MEMORY. */
   allocateRun(count: number, owner: number): number {
     this.lock()
-    let extent = count === 1 ? this.u32[FREE_HEAD] : 0
+    let extent = count === 1 ? this.u32[FREE_HEAD] : this.findFreeRun(count)
     const isFresh = extent === 0
     if (isFresh) {
       extent = this.u32[NEXT_FRESH]
@@ -93,27 +93,19 @@ export class Slab {
         throw new StorageError('NO_MEMORY', `head memory is used up (${this.capacityBytes} bytes)`)
       }
       this.u32[NEXT_FRESH] = extent + count
-    } else {
+    } else if (count === 1) {
       this.u32[FREE_HEAD] = this.u32[extent * EXTENT_WORDS * 2]
     }
     for (let i = 0; i < count; i++) this.u32[this.ownerIndex(extent + i)] = owner
+    if (!isFresh && count > 1) this.linkFree()
     this.u32[USED_COUNT] += count
     this.unlock()
     const at = extent * EXTENT_WORDS
-    if (!isFresh) this.f64.fill(0, at, at + EXTENT_WORDS)
+    if (!isFresh) this.f64.fill(0, at, at + count * EXTENT_WORDS)
     return at
   }
 
-  /** Gives one owner's extents to another, without touching them. */
-  adopt(from: number, to: number): void {
-    this.lock()
-    for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
-      if (this.u32[this.ownerIndex(extent)] === from) this.u32[this.ownerIndex(extent)] = to
-    }
-    this.unlock()
-  }
-
-  /** Puts an owner's extents on the free list. Requires: no reader can still reach them (see `EpochKeeper`). */
+  /** Puts an owner's extents on the free list. Requires: no reader can still reach them (see `Retirements`). */
   free(owner: number): void {
     this.lock()
     for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
@@ -127,11 +119,12 @@ export class Slab {
     this.unlock()
   }
 
-  /** Extents of one owner. */
-  ownedBytes(owner: number): number {
+  /** Bytes in extents of the owners [from, to]. Walks the owner table. */
+  ownedBytes(from: number, to = from): number {
     let count = 0
     for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
-      if (this.u32[this.ownerIndex(extent)] === owner) count++
+      const owner = this.u32[this.ownerIndex(extent)]
+      if (owner >= from && owner <= to) count++
     }
     return count * EXTENT_BYTES
   }
@@ -175,7 +168,28 @@ export class Slab {
     return EXTENT_BYTES / 4 + extent
   }
 
-  /** Held for a few instructions by main or upkeep, so spinning is right. */
+  /** The first of `count` free extents side by side that were used before, or 0. Requires: the lock. */
+  private findFreeRun(count: number): number {
+    if (this.u32[FREE_HEAD] === 0) return 0
+    let free = 0
+    for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
+      free = this.u32[this.ownerIndex(extent)] === 0 ? free + 1 : 0
+      if (free === count) return extent - count + 1
+    }
+    return 0
+  }
+
+  /** Makes the free list anew, of all extents without an owner. Requires: the lock. */
+  private linkFree(): void {
+    this.u32[FREE_HEAD] = 0
+    for (let extent = this.u32[NEXT_FRESH] - 1; extent >= this.firstData; extent--) {
+      if (this.u32[this.ownerIndex(extent)] !== 0) continue
+      this.u32[extent * EXTENT_WORDS * 2] = this.u32[FREE_HEAD]
+      this.u32[FREE_HEAD] = extent
+    }
+  }
+
+  /** Held for a few instructions, at most a walk over the owner table, by main or upkeep: spinning is right. */
   private lock(): void {
     while (Atomics.compareExchange(this.u32, LOCK, 0, 1) !== 0) Atomics.pause()
   }
@@ -191,7 +205,11 @@ export class ReaderPins {
   private readonly reader: number
   private readonly open: number[] = []
 
+  /** `reader`: the thread's slot, 0 ≤ reader < READERS_MAX. */
   constructor(slab: Slab, reader: number) {
+    if (!(reader >= 0 && reader < READERS_MAX)) {
+      throw new RangeError(`reader ${reader} is not below ${READERS_MAX}`)
+    }
     this.slab = slab
     this.reader = reader
   }

@@ -67,6 +67,11 @@ export class CommitLog {
     return this.turn.commit
   }
 
+  /** Whether nothing more is taken. */
+  get hasClosed(): boolean {
+    return this.isClosing
+  }
+
   get hasRoom(): boolean {
     return this.queuedBytes + this.turn.bytes + this.builder.byteLength <= this.options.bufferBytesMax
   }
@@ -97,6 +102,7 @@ export class CommitLog {
 
   /** Resolves when all that was added so far is written. Rejects with CLOSED when the log closes before. */
   durable(): Promise<void> {
+    if (this.isClosing) return Promise.reject(closed())
     const promise = new Promise<void>((resolve, reject) => {
       this.turn.waiters.push({ resolve, reject })
     })
@@ -111,13 +117,17 @@ export class CommitLog {
     if (!this.isSynced && !this.store.hasFailed) await this.sync()
   }
 
-  /** Flushes and stops. What cannot be written now is lost, and its commits are rejected. */
+  /** Flushes and stops. What cannot be written now is lost, its commits are rejected, and `onError` was told. */
   async close(): Promise<void> {
     this.isClosing = true
-    await this.flush()
+    try {
+      await this.flush()
+    } catch (error) {
+      // Only the last sync failed. Who closes goes on, since there is nothing left to be done about it.
+      this.options.onError(error)
+    }
     clearTimeout(this.syncTimer)
-    const error = new StorageError('CLOSED', 'the write-ahead log is closed')
-    for (const { waiters } of this.queue) for (const { reject } of waiters) reject(error)
+    for (const { waiters } of this.queue) for (const { reject } of waiters) reject(closed())
     this.queue.length = 0
   }
 
@@ -204,4 +214,8 @@ export class CommitLog {
   private sync(): Promise<void> {
     return this.put([{ key: SYNC_KEY, value: new Uint8Array(0) }], true)
   }
+}
+
+function closed(): StorageError {
+  return new StorageError('CLOSED', 'the write-ahead log is closed')
 }

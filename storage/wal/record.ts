@@ -182,7 +182,7 @@ export interface PageVisitor {
   sample(index: number, t: number, v: number, kind: number): void
 }
 
-/** Reads one page. Throws CORRUPTION, or NEWER_FORMAT, before the visitor saw anything. */
+/** Reads one page. Throws CORRUPTION, or NEWER_FORMAT, before the visitor saw anything of a damaged page. */
 export function readPage({ key, value }: Page, visitor: PageVisitor): void {
   if (value.length < PAGE_HEADER) throw damaged(key, 'it is cut short')
   if (value[0] > PAGE_VERSION) {
