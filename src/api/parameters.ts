@@ -160,7 +160,7 @@ export function metadataLimitParameter(form: Form, name: string): number | undef
 export function stepParameters(form: Form): { startMs: number; endMs: number; stepMs: number } {
   const start = rangeTimeParameter(form, 'start')
   const end = rangeTimeParameter(form, 'end')
-  if (end < start) throw invalidParameter('end', 'end timestamp must not be before start timestamp')
+  if (end < start) throw invalidParameter('end', 'end timestamp must not be before start time')
   let step: Nanoseconds
   try {
     step = parseDurationParameter(form.get('step'))

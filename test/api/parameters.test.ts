@@ -177,7 +177,7 @@ describe('start, end and step', () => {
     [{ start: '1', end: 'x', step: '1' }, 'invalid parameter "end": cannot parse "x" to a valid timestamp'],
     [
       { start: '2', end: '1.999', step: 'x' },
-      'invalid parameter "end": end timestamp must not be before start timestamp',
+      'invalid parameter "end": end timestamp must not be before start time',
     ],
     [{ start: '1', end: '2' }, 'invalid parameter "step": cannot parse "" to a valid duration'],
     ...['0', '-1', 'NaN', '0.0005'].map((step): [Record<string, string>, string] => [

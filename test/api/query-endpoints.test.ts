@@ -144,7 +144,7 @@ describe('what is refused', () => {
     ['/query_range?query=1&start=1&end=<', 'invalid parameter "end": cannot parse "<" to a valid timestamp'],
     [
       '/query_range?query=1&start=2&end=1&step=1',
-      'invalid parameter "end": end timestamp must not be before start timestamp',
+      'invalid parameter "end": end timestamp must not be before start time',
     ],
     ['/query_range?query=1&start=1&end=2&step=0', `invalid parameter "step": ${STEP}`],
     [
