@@ -102,7 +102,7 @@ export class Database implements Storage {
     this.maintenance = setInterval(() => this.head.maintain(), MAINTENANCE_MS)
     this.maintenance.unref()
     this.replaying = this.replayLog(slab, generations, limits)
-    store.shareUntil(this.replaying)
+    if (options.isThreaded) store.shareUntil(this.replaying)
     // Whoever waits in `ready` gets the error; here it only must not count as unhandled.
     this.replaying.catch((error) => this.trouble(error))
   }

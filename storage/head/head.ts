@@ -250,6 +250,7 @@ export class Head {
     if (!this.isInstalled) return
     const { headBytesMax } = this.limits
     while (this.older.length > 0) {
+      // One place in the directory is kept for the next cut.
       if (this.liveBytes() <= headBytesMax && this.older.length + 1 < GENERATIONS_MAX) break
       this.dropOldest()
     }

@@ -1,8 +1,8 @@
 /**
  * Builds generations again from their pages in the write-ahead log. Runs in the upkeep thread, or in the caller's.
  *
- * Every start opens a generation, however little is written into it. So small ones are joined with their next ones
- * here: else a server that starts again and again would fill its head with empty tables.
+ * Every start opens a generation, however little is written into it. So a small one takes in the next one here, where
+ * the times of all series go on: else a server that starts again and again would fill its head with empty tables.
  *
  * A page that is damaged or missing costs its own content: series are told by their index in the log, and samples
  * of a series that no page named are counted as lost. Everything else goes on.
@@ -12,12 +12,16 @@ import type { Kind } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
 import type { Store } from '../store.ts'
 import { generationsRange, type PageVisitor, parsePageKey, readPage } from '../wal/record.ts'
+import { GENERATIONS_MAX } from './directory.ts'
 import { GenerationWriter } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
-import { checkAppend, stage } from './series-row.ts'
+import { checkAppend, LAST_T, stage } from './series-row.ts'
 
 /** Commit number of replayed samples: all views see them. */
 const COMMIT_REPLAYED = 0
+
+/** Generations that are kept at most: the rest of the directory is for what arrives. */
+const KEPT_MAX = GENERATIONS_MAX / 2
 
 export interface ReplayLimits {
   /** Bytes of what is kept; beyond it the oldest goes, as in the head. */
@@ -61,13 +65,19 @@ export async function replayGenerations(
   const damage: string[] = []
   let builder: GenerationBuilder | undefined
   for (const [i, number] of numbers.entries()) {
-    if (builder === undefined || slab.ownedBytes(builder.writer.owner) >= limits.joinBytesMin) {
+    const isSmall = builder !== undefined && slab.ownedBytes(builder.writer.owner) < limits.joinBytesMin
+    if (builder === undefined || !isSmall || !(await canJoin(store, number, builder.writer))) {
       builder = new GenerationBuilder(slab, number)
       kept.push(builder.writer)
     }
-    await replayGeneration(store, number, builder, damage)
+    builder.begin()
+    damage.push(...(await readGeneration(store, number, builder)))
+    if (builder.samplesLost > 0) damage.push(`${builder.samplesLost} samples lost their series to damage`)
     // No query knows of them yet, so their memory can go at once.
-    while (kept.length > 1 && slab.ownedBytes(kept[0].owner, number) > limits.headBytesMax) {
+    while (
+      kept.length > KEPT_MAX ||
+      (kept.length > 1 && slab.ownedBytes(kept[0].owner, number) > limits.headBytesMax)
+    ) {
       slab.free(kept.shift()!.owner)
     }
     onDone(i + 1)
@@ -75,13 +85,9 @@ export async function replayGenerations(
   return { roots: kept.map(({ rootAt }) => rootAt), damage }
 }
 
-async function replayGeneration(
-  store: Store,
-  number: number,
-  builder: GenerationBuilder,
-  damage: string[],
-): Promise<void> {
-  builder.begin()
+/** Shows all pages of a generation of the log to the visitor. Returns what was missing or damaged. */
+async function readGeneration(store: Store, number: number, visitor: PageVisitor): Promise<string[]> {
+  const damage: string[] = []
   let expected = 0
   for await (const pages of store.scan(generationsRange(number, number + 1))) {
     for (const page of pages) {
@@ -90,14 +96,35 @@ async function replayGeneration(
         damage.push(`generation ${number}: pages ${expected} to ${found - 1} are missing`)
       expected = found + 1
       try {
-        readPage(page, builder)
+        readPage(page, visitor)
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'CORRUPTION') throw error
         damage.push(error.message)
       }
     }
   }
-  if (builder.samplesLost > 0) damage.push(`${builder.samplesLost} samples lost their series to damage`)
+  return damage
+}
+
+/**
+ * Whether no series of a generation of the log goes back behind its newest sample in `writer`. It may, when samples
+ * came while that newest sample was itself still being replayed.
+ */
+async function canJoin(store: Store, number: number, writer: GenerationWriter): Promise<boolean> {
+  const labels = new LabelBytes()
+  const newest: number[] = []
+  let isAfter = true
+  await readGeneration(store, number, {
+    series: (index, bytes, start, end) => {
+      labels.setBytes(bytes, start, end)
+      const found = writer.findSeries(labels)
+      newest[index] = found < 0 ? Number.NEGATIVE_INFINITY : writer.slab.f64[writer.rowAt(found) + LAST_T]
+    },
+    sample: (index, t) => {
+      if (t < newest[index]) isAfter = false
+    },
+  })
+  return isAfter
 }
 
 class GenerationBuilder implements PageVisitor {
@@ -132,8 +159,7 @@ class GenerationBuilder implements PageVisitor {
     }
     const { writer } = this
     const rowAt = writer.rowAt(target - 1)
-    // Samples were checked before they were logged. What is left out is of a page that was written twice, or came
-    // late while the generation before was itself replayed.
+    // Samples were checked before they were logged; one that came again with a time it had is told by this check.
     const outcome = checkAppend(writer.slab, rowAt, t, v, kind as Kind, Number.NEGATIVE_INFINITY)
     if (outcome !== APPENDED) return
     const isChunkMade = stage(writer.slab, rowAt, t, v, kind as Kind, COMMIT_REPLAYED, writer.arena)

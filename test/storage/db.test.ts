@@ -8,10 +8,12 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Database, type DatabaseOptions } from '../../storage/db.ts'
 import { APPEND_SAME, APPEND_UNKNOWN_REF, APPENDED } from '../../storage/errors.ts'
+import { LabelBytes } from '../../storage/head/label-bytes.ts'
 import { Matcher } from '../../storage/model/matcher.ts'
 import { KIND_FLOAT, KIND_STALE } from '../../storage/model/sample.ts'
+import { Slab } from '../../storage/slab/slab.ts'
 import { Store } from '../../storage/store.ts'
-import { pageKey } from '../../storage/wal/record.ts'
+import { PageBuilder, pageKey } from '../../storage/wal/record.ts'
 import { append, dump, labelsOf, storageSuite } from '../conformance/storage.suite.ts'
 
 const ALL = [new Matcher('__name__', '!=', '')]
@@ -21,6 +23,11 @@ async function open(options: Partial<DatabaseOptions> = {}): Promise<Database> {
   const db = await Database.open({ path, turnMs: 0, ...options })
   await db.ready()
   return db
+}
+
+/** Gives all memory that is left to `owner`. */
+function fill(slab: Slab, owner: number): void {
+  while (slab.usedBytes < slab.capacityBytes) slab.allocate(owner)
 }
 
 beforeEach(async () => {
@@ -197,6 +204,173 @@ describe('Database', () => {
       '1 samples lost their series to damage',
     ])
     await db.close()
+  })
+
+  it('starts after any number of starts, and small generations do not pile up', async () => {
+    // The log of 300 starts that wrote one sample each.
+    const store = await Store.open(join(path, 'narthex', 'wal'), { createIfMissing: true, isShared: false })
+    const labels = new LabelBytes()
+    labels.set(labelsOf('a'))
+    const pages = Array.from({ length: 300 }, (_, i) => {
+      const builder = new PageBuilder()
+      builder.addSeries(0, labels)
+      const [t, v] = [Float64Array.of(i + 1), Float64Array.of(-i)]
+      builder.addSamples({ length: 1, index: new Uint32Array(1), t, v, kind: new Uint8Array(1) }, 0, 1)
+      return builder.finish(pageKey(i + 1, 0))
+    })
+    await store.write(pages, true)
+    await store.close()
+    const limits = { headBytesMax: 2 ** 30 }
+    let samples = pages.map((_, i) => `${i + 1}:${0 - i}`)
+    for (let t = 301; t <= 303; t++) {
+      const db = await open({ limits })
+      expect(db.replayStatus).toEqual({ total: t - 1, done: t - 1 })
+      expect(db.stats()).toMatchObject({ generations: 2, series: 1 })
+      expect(await dump(db, ALL)).toEqual([`a ${samples.join(' ')}`])
+      expect(await append(db, [['a', t, 1]])).toEqual([APPENDED])
+      samples = [...samples, `${t}:1`]
+      await db.close()
+    }
+  })
+
+  it('does not join generations where that would lose a sample', async () => {
+    let db = await open()
+    await append(db, [['a', 10, 10]])
+    await db.close()
+    db = await Database.open({ path, turnMs: 0 })
+    // Before what was written is known, an older one is taken.
+    await append(db, [
+      ['a', 5, 5],
+      ['b', 5, 5],
+    ])
+    await db.ready()
+    await db.close()
+    for (let start = 0; start < 2; start++) {
+      db = await open()
+      expect(await dump(db, ALL)).toEqual(['a 5:5 10:10', 'b 5:5'])
+      expect(db.stats().generations).toBe(3)
+      await db.close()
+    }
+  })
+
+  it('starts with a smaller bound than its log has, and drops the oldest then', async () => {
+    let db = await open()
+    for (let round = 0; round < 8; round++) {
+      const appender = db.appender()
+      for (let i = 0; i < 2000; i++)
+        appender.append(appender.register(labelsOf(`s r=${round} n=${i}`)), round, i, KIND_FLOAT)
+      await appender.commit()
+      db.cut()
+    }
+    await db.close()
+    const limits = { headBytesMax: 6 * 2 ** 20, cutBytesMin: 0 }
+    for (const isThreaded of [true, false]) {
+      db = await open({ limits, isThreaded })
+      const left = await dump(db, ALL)
+      expect(db.stats().usedBytes).toBeLessThanOrEqual(limits.headBytesMax + 2 ** 20)
+      expect(left.length).toBeGreaterThan(2000)
+      expect(left.length).toBeLessThan(16_000)
+      expect(left[0]).toMatch(/^s n=0 r=[1-6] /)
+      expect(left.at(-1)).toBe('s n=999 r=7 7:999')
+      await db.close()
+    }
+  })
+
+  it('is not cut because of samples that come late', async () => {
+    const limits = { headBytesMax: 64 * 2 ** 20, cutSpanMs: 1_800_000, cutBytesMin: 0 }
+    const db = await open({ limits })
+    await append(db, [['on', 1e12, 1]])
+    db.cut()
+    for (let t = 1e12 + 1000; t <= 1e12 + 30_000; t += 1000) {
+      await append(db, [
+        ['on', t, 1],
+        ['late', t - 2_400_000, 1],
+      ])
+      db.maintain()
+    }
+    expect(db.stats().generations).toBe(2)
+    await append(db, [['on', 1e12 + 1_800_000, 1]])
+    db.maintain()
+    expect(db.stats().generations).toBe(3)
+    await db.close()
+  })
+
+  it('is not cut again and again when live series alone are many', async () => {
+    // 10,000 series take some 4 MiB: more than an eighth of the head, less than half.
+    const db = await open({ limits: { headBytesMax: 16 * 2 ** 20 } })
+    for (let t = 1000; t <= 20_000; t += 1000) {
+      const appender = db.appender()
+      for (let i = 0; i < 10_000; i++)
+        appender.append(appender.register(labelsOf(`m n=${i}`)), t, i, KIND_FLOAT)
+      await appender.commit()
+      db.maintain()
+    }
+    expect(await dump(db, [new Matcher('n', '=', '7')])).toEqual([
+      `m n=7 ${Array.from({ length: 20 }, (_, i) => `${(i + 1) * 1000}:7`).join(' ')}`,
+    ])
+    await db.close()
+  })
+
+  it('refuses series and samples while a query holds the memory, and goes on after it', async () => {
+    const db = await open({ limits: { headBytesMax: 16 * 2 ** 20 } })
+    await append(db, [['old', 1, 1]])
+    const querier = db.querier(0, 10)
+    let refused = 0
+    for (let t = 2; t < 200 && refused === 0; t++) {
+      const appender = db.appender()
+      for (let i = 0; i < 2000 && refused === 0; i++) {
+        try {
+          appender.append(appender.register(labelsOf(`s t=${t} i=${i}`)), t, i, KIND_FLOAT)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'NO_MEMORY' })
+          refused++
+        }
+      }
+      await appender.commit()
+      db.maintain()
+    }
+    expect(refused).toBe(1)
+    // Also should even the last of it be taken, upkeep goes on.
+    const slab = new Slab(db.handle.buffer)
+    const ballast = 0xfffffff0
+    fill(slab, ballast)
+    for (let i = 0; i < 3; i++) db.maintain()
+    slab.free(ballast)
+    querier.close()
+    db.maintain()
+    expect(db.stats().usedBytes).toBeLessThanOrEqual(16 * 2 ** 20)
+    expect(await append(db, [['new', 1000, 1]])).toEqual([APPENDED])
+    await db.close()
+  })
+
+  it('takes all of a commit or nothing when memory is gone', async () => {
+    const db = await open()
+    const rows = (t: number) => Array.from({ length: 1000 }, (_, i) => [`m n=${i}`, t, i] as const)
+    for (let t = 1; t <= 8; t++) await append(db, rows(t))
+    const before = await dump(db, ALL)
+    const appender = db.appender()
+    for (const [series, , v] of rows(9))
+      appender.append(appender.register(labelsOf(series)), 9, v, KIND_FLOAT)
+    const slab = new Slab(db.handle.buffer)
+    const ballast = 0xfffffff0
+    fill(slab, ballast)
+    await expect(appender.commit()).rejects.toMatchObject({ code: 'NO_MEMORY' })
+    slab.free(ballast)
+    await append(db, [['other', 9, 1]])
+    expect(await dump(db, ALL)).toEqual([...before, 'other 9:1'])
+    await append(db, rows(9))
+    expect((await dump(db, ALL))[0]).toBe(`${before[0]} 9:0`)
+    await db.close()
+  })
+
+  it('rejects the commits that come after its close, and closes once', async () => {
+    const db = await open()
+    const appender = db.appender()
+    appender.append(appender.register(labelsOf('a')), 1, 1, KIND_FLOAT)
+    const [first, second] = [db.close(), db.close()]
+    expect(second).toBe(first)
+    await first
+    await expect(appender.commit()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
   it('refuses a log of a newer format with a sentence', async () => {

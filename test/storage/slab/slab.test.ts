@@ -1,10 +1,14 @@
 // Goal: extents are handed out once, come back only when no reader is older, and tables find what was put in.
 import { describe, expect, it } from 'vitest'
+import { Directory, MAIN_READER, STATE_READY } from '../../../storage/head/directory.ts'
 import { GenerationWriter } from '../../../storage/head/generation.ts'
 import { LabelBytes } from '../../../storage/head/label-bytes.ts'
+import { HeadQueryable } from '../../../storage/head/querier.ts'
+import { selectSeries } from '../../../storage/index/select.ts'
 import { Labels } from '../../../storage/model/labels.ts'
+import { Matcher } from '../../../storage/model/matcher.ts'
 import { hash32, hash128 } from '../../../storage/slab/hash.ts'
-import { EXTENT_WORDS, ReaderPins, Retirements, Slab } from '../../../storage/slab/slab.ts'
+import { EXTENT_WORDS, READERS_MAX, ReaderPins, Retirements, Slab } from '../../../storage/slab/slab.ts'
 import { prng, testSeed } from '../../harness/prng.ts'
 
 const MIB = 2 ** 20
@@ -50,6 +54,54 @@ describe('Slab', () => {
     expect(done).toEqual(['1', '2'])
     expect(slab.usedBytes).toBe(0)
     expect(() => pins.release(late)).toThrow('a pin is released once')
+  })
+
+  it('uses freed extents again for runs, and gives none of them out twice', () => {
+    const slab = Slab.reserve(8 * MIB)
+    // Owners 1 and 2 take turns, so that freeing owner 1 leaves runs of three.
+    for (let i = 0; i < 10; i++) {
+      slab.allocateRun(3, 1)
+      slab.allocate(2)
+    }
+    slab.free(1)
+    const runs = Array.from({ length: 10 }, () => slab.allocateRun(3, 3) / EXTENT_WORDS)
+    expect(new Set(runs).size).toBe(10)
+    expect(slab.usedBytes).toBe(40 * 65_536)
+    slab.free(3)
+    const extents = new Set<number>()
+    const run = slab.allocateRun(2, 4) / EXTENT_WORDS
+    for (let i = 0; i < 28; i++) extents.add(slab.allocate(4) / EXTENT_WORDS)
+    expect(extents.size).toBe(28)
+    expect([run, run + 1].some((extent) => extents.has(extent))).toBe(false)
+    // No fresh memory was needed for any of it.
+    expect(Math.max(run + 1, ...extents)).toBeLessThanOrEqual(Math.max(...runs) + 3)
+    expect(slab.ownedBytes(2, 4)).toBe(40 * 65_536)
+  })
+
+  it('zeroes all of a run that was used before', () => {
+    const slab = Slab.reserve(8 * MIB)
+    const at = slab.allocateRun(3, 1)
+    slab.f64.fill(7, at, at + 3 * EXTENT_WORDS)
+    slab.free(1)
+    expect(slab.allocateRun(3, 2)).toBe(at)
+    expect(slab.f64.subarray(at, at + 3 * EXTENT_WORDS).every((value) => value === 0)).toBe(true)
+  })
+
+  it('has slots for the threads of large machines, and refuses those beyond', () => {
+    const slab = Slab.reserve(8 * MIB)
+    const directory = new Directory(slab)
+    directory.setState(STATE_READY)
+    directory.publish(42)
+    for (const reader of [64, 200, MAIN_READER]) {
+      const queryable = new HeadQueryable(slab, reader)
+      const querier = queryable.querier(0, 1)
+      expect(slab.oldestPin()).toBe(1)
+      querier.close()
+      expect(slab.oldestPin()).toBe(Number.POSITIVE_INFINITY)
+    }
+    expect(directory.view()).toEqual({ roots: [], commit: 42 })
+    expect(() => new HeadQueryable(slab, READERS_MAX)).toThrow(RangeError)
+    expect(() => new HeadQueryable(slab, -1)).toThrow(RangeError)
   })
 })
 
@@ -107,6 +159,53 @@ describe('GenerationWriter', () => {
     for (let index = 0; index < all.length; index += 97) {
       writer.copyLabels(index, bytes)
       expect(writer.findSeries(bytes)).toBe(index)
+    }
+  })
+
+  it('leaves nothing of a series that found no memory', () => {
+    const seed = testSeed()
+    const random = prng(seed)
+    const slab = Slab.reserve(16 * MIB)
+    const writer = GenerationWriter.create(slab, 1)
+    const bytes = new LabelBytes()
+    const added: Labels[] = []
+    let failures = 0
+    for (let round = 0; round < 60; round++) {
+      // A few extents only, so that each round ends at another allocation.
+      const ballast = 1000 + round
+      const few = random.int(0, 3)
+      while (slab.capacityBytes - slab.usedBytes > few * 65_536) slab.allocate(ballast)
+      for (let i = 0; i < 3000; i++) {
+        const pod = `${round}-${i}`.padEnd(random.int(1, 300), 'x')
+        const labels = Labels.from({
+          __name__: `m${random.int(0, 5)}`,
+          pod,
+          [`l${random.int(0, 2000)}`]: 'v',
+        })
+        bytes.set(labels)
+        if (writer.findSeries(bytes) >= 0) continue
+        try {
+          expect(writer.addSeries(bytes)).toBe(added.length)
+          added.push(labels)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'NO_MEMORY' })
+          if (++failures % 4 === 0) break
+        }
+      }
+      slab.free(ballast)
+    }
+    expect(failures, `SEED=${seed}`).toBeGreaterThan(100)
+    const names = new Set(added.flatMap(({ pairs }) => pairs.filter((_, i) => i % 2 === 0)))
+    for (const name of names) {
+      // By way of the name's list of pairs, as a regular expression does.
+      const found = selectSeries(writer, [new Matcher(name, '=~', '.+')], added.length)
+      const want = added.flatMap((labels, index) => (labels.has(name) ? [index] : []))
+      expect([...found], `SEED=${seed} ${name}`).toEqual(want)
+    }
+    for (let m = 0; m <= 5; m++) {
+      const found = selectSeries(writer, [new Matcher('__name__', '=', `m${m}`)], added.length)
+      const want = added.flatMap((labels, index) => (labels.get('__name__') === `m${m}` ? [index] : []))
+      expect([...found], `SEED=${seed} m${m}`).toEqual(want)
     }
   })
 })

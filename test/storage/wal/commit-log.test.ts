@@ -120,6 +120,20 @@ describe('CommitLog', () => {
     await log.close()
     await rejected
     expect(seen).toEqual([])
+    await expect(log.durable()).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('closes when the last sync fails, and says so', async () => {
+    const { log, errors } = newLog({ syncIntervalMs: 1e6 })
+    const write = store.write.bind(store)
+    log.addSamples(batch(1))
+    await log.durable()
+    store.write = async (pages, isSynced) => {
+      if (isSynced) throw new Error('no sync')
+      return write(pages, isSynced)
+    }
+    await log.close()
+    expect(errors).toEqual([new Error('no sync')])
   })
 })
 
@@ -148,5 +162,33 @@ describe('Store', () => {
     await store.reopen()
     await store.write([page], false)
     expect([...(await store.get(page.key))!]).toEqual([1])
+  })
+
+  it('takes no write after a failed deletion until it was reopened', async () => {
+    const page = { key: new Uint8Array([1]), value: new Uint8Array([1]) }
+    // Refused inside of the deletion: an end that is no key.
+    const broken = { gte: new Uint8Array([2]), lt: Symbol('none') as unknown as Uint8Array }
+    await expect(store.clear(broken)).rejects.toMatchObject({ code: 'WRITE_FAILED' })
+    await expect(store.write([page], true)).rejects.toMatchObject({ code: 'WRITE_FAILED' })
+    await store.reopen()
+    await store.write([page], true)
+    expect([...(await store.get(page.key))!]).toEqual([1])
+  })
+
+  it('is not reopened while another thread has it open', async () => {
+    let leave = (): void => {}
+    store.shareUntil(
+      new Promise<void>((_, reject) => {
+        leave = () => reject(new Error('the thread failed'))
+      }),
+    )
+    const events: string[] = []
+    const reopening = store.reopen().then(() => events.push('reopened'))
+    // Reads go on meanwhile.
+    for (let i = 0; i < 20; i++) await store.get(new Uint8Array([1]))
+    events.push('left')
+    leave()
+    await reopening
+    expect(events).toEqual(['left', 'reopened'])
   })
 })
