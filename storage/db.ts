@@ -65,6 +65,8 @@ export function defaultHeadBytes(memoryBytes: number): number {
 
 const MAINTENANCE_MS = 1000
 const LOG_BUFFER_BYTES = 64 * 2 ** 20
+/** Twice what the tables of a generation take that has hardly a sample. */
+const JOIN_BYTES_MIN = 2 * 2 ** 20
 
 export class Database implements Storage {
   readonly handle: StorageHandle
@@ -181,7 +183,7 @@ export class Database implements Storage {
     generations: readonly number[],
     { headBytesMax, cutBytesMin }: HeadLimits,
   ): Promise<void> {
-    const limits = { headBytesMax, joinBytesMin: cutBytesMin }
+    const limits = { headBytesMax, joinBytesMin: Math.max(cutBytesMin, JOIN_BYTES_MIN) }
     const onDone = (done: number) => {
       this.replay.done = done
     }
