@@ -1,5 +1,5 @@
 /** Counts, times and measures the answers, by handler: the pattern of the route, without a route prefix. */
-import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import { Counter, Histogram, type Registry } from 'prom-client'
 
 /** The code counted for a client that went away before its answer. */
@@ -40,7 +40,8 @@ export class HttpMetrics {
   }
 
   /** Observes one answer when it is sent, or its connection gone. */
-  watch(handler: string, response: ServerResponse): void {
+  watch(handler: string, reply: FastifyReply): void {
+    const response = reply.raw
     const startedMs = performance.now()
     let isCounted = false
     const count = (isSent: boolean) => {
@@ -48,7 +49,7 @@ export class HttpMetrics {
       isCounted = true
       this.requests.inc({ code: isSent ? String(response.statusCode) : CLIENT_CLOSED, handler })
       this.duration.observe({ handler }, (performance.now() - startedMs) / 1000)
-      this.responseSize.observe({ handler }, isSent ? Number(response.getHeader('content-length') ?? 0) : 0)
+      this.responseSize.observe({ handler }, isSent ? Number(reply.getHeader('content-length') ?? 0) : 0)
     }
     // The connection of an answer that was sent whole closes too, but later.
     response.once('finish', () => count(true))

@@ -43,7 +43,7 @@ export class Router {
   private metered(handler: string, respond: Respond): Respond {
     this.metrics.announce(handler)
     return (request, reply) => {
-      this.metrics.watch(handler, reply.raw)
+      this.metrics.watch(handler, reply)
       return respond(request, reply)
     }
   }

@@ -273,6 +273,15 @@ describe('what is counted', () => {
     expect(body).not.toContain('nowhere')
     await api.close()
   })
+
+  it('the size of answers that go over a socket', async () => {
+    const api = await startApi()
+    const url = await api.listen({ host: '127.0.0.1', port: 0 })
+    const { length } = await (await fetch(`${url}/-/healthy`)).text()
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toContain(`prometheus_http_response_size_bytes_sum{handler="/-/healthy"} ${length}\n`)
+    await api.close()
+  })
 })
 
 describe('a bug', () => {
