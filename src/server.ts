@@ -18,6 +18,7 @@ import { createApi } from './api/api.ts'
 import type { BuildInfo, RuntimeInfo } from './api/dependencies.ts'
 import type { Flags } from './cli/flags.ts'
 import type { ConfigManager } from './config/reload.ts'
+import { formatSize } from './config/size.ts'
 import { MeteredQueryService } from './query/metrics.ts'
 import { defaultThreadCount, QueryPool } from './query/pool.ts'
 import { ScrapeManager } from './scrape/manager.ts'
@@ -66,6 +67,10 @@ export async function startServer({
       log.error({ err }, 'Trouble in the storage')
     },
     onSynced: (seconds) => storageMetrics.observeSync(seconds),
+    onDropped: ({ number, mint, maxt, sampleCount }) => {
+      const about = { generation: number, from: isoTime(mint), to: isoTime(maxt), samples: sampleCount }
+      log.warn(about, 'The head is full: its oldest samples were dropped (see --storage.head-limit)')
+    },
   })
   registerDatabase(registry, db)
 
@@ -94,7 +99,7 @@ export async function startServer({
     flags: flags.asMap(),
     engine: { lookbackMs: flags.lookbackMs, timeoutMs: flags.queryTimeoutMs },
     buildInfo: buildInfo(),
-    runtimeInfo: () => runtimeInfo(configManager, startTimeMs, state.corruptionCount),
+    runtimeInfo: () => runtimeInfo(configManager, startTimeMs, state.corruptionCount, db.headBytesMax),
     registry,
     isReady: () => state.isReady && !state.isStopping,
     isStopping: () => state.isStopping,
@@ -178,6 +183,7 @@ function runtimeInfo(
   configManager: ConfigManager,
   startTimeMs: number,
   corruptionCount: number,
+  headBytesMax: number,
 ): RuntimeInfo {
   return {
     startTimeMs,
@@ -187,8 +193,14 @@ function runtimeInfo(
     lastConfigTimeMs: configManager.lastSuccessMs,
     corruptionCount,
     threadCount: 1 + defaultThreadCount(),
-    storageRetention: '15d',
+    // The one bound so far.
+    storageRetention: formatSize(headBytesMax),
   }
+}
+
+/** A generation without a sample has no times. */
+function isoTime(ms: number): string {
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : ''
 }
 
 /** Of the container, where there is a bound, else of the machine. */

@@ -13,7 +13,7 @@ import { StorageError } from './errors.ts'
 import { HeadAppender } from './head/appender.ts'
 import { MAIN_READER, STATE_CLOSED, STATE_READY } from './head/directory.ts'
 import { Generation } from './head/generation.ts'
-import { Head, type HeadLimits, type HeadStats, SLACK_BYTES } from './head/head.ts'
+import { type DroppedGeneration, Head, type HeadLimits, type HeadStats, SLACK_BYTES } from './head/head.ts'
 import { HeadQueryable } from './head/querier.ts'
 import { listGenerations, replayGenerations } from './head/replay.ts'
 import type { Appender, Querier, Queryable, Storage } from './interface.ts'
@@ -50,6 +50,8 @@ export interface DatabaseOptions {
   /** A write failed and is tried again; or pages were found damaged. The storage goes on. */
   onTrouble?: (error: Error) => void
   onSynced?: (seconds: number) => void
+  /** The head was at its bound, and its oldest generation went, from memory and from the log. */
+  onDropped?: (dropped: DroppedGeneration) => void
 }
 
 export interface ReplayStatus {
@@ -58,9 +60,10 @@ export interface ReplayStatus {
   done: number
 }
 
-/** Bytes of the head when nothing is said: a quarter of the memory, at most 2 GiB. */
+/** Bytes of the head when nothing is said: a quarter of the memory in whole MiB, at most 2 GiB. */
 export function defaultHeadBytes(memoryBytes: number): number {
-  return Math.min(2 * 2 ** 30, Math.floor(memoryBytes / 4))
+  const mib = 2 ** 20
+  return Math.min(2048 * mib, Math.floor(memoryBytes / 4 / mib) * mib)
 }
 
 const MAINTENANCE_MS = 1000
@@ -97,7 +100,10 @@ export class Database implements Storage {
       onError: (error) => this.trouble(error),
       onSynced: options.onSynced,
     })
-    this.head = new Head(slab, this.log, first, limits, (oldest) => this.clearLogBefore(oldest))
+    this.head = new Head(slab, this.log, first, limits, (dropped, oldest) => {
+      options.onDropped?.(dropped)
+      this.clearLogBefore(oldest)
+    })
     this.handle = { buffer: slab.buffer }
     this.local = new HeadQueryable(slab, MAIN_READER)
     this.replay = { total: generations.length, done: 0 }
@@ -130,6 +136,11 @@ export class Database implements Storage {
   /** Resolves when what was written before the start can be queried. */
   ready(): Promise<void> {
     return this.replaying
+  }
+
+  /** Bytes that the head keeps; beyond them the oldest samples go. */
+  get headBytesMax(): number {
+    return this.head.limits.headBytesMax
   }
 
   get replayStatus(): ReplayStatus {

@@ -60,6 +60,14 @@ export interface HeadLimits {
 /** See `cutBytesMax`. */
 const CUT_SPAN_PARTS = 8
 
+/** What went at the byte bound: samples from `mint` to `maxt`, both inclusive. */
+export interface DroppedGeneration {
+  number: number
+  mint: number
+  maxt: number
+  sampleCount: number
+}
+
 export interface HeadStats {
   series: number
   seriesCreated: number
@@ -77,8 +85,8 @@ export class Head {
   readonly slab: Slab
   readonly directory: Directory
   private readonly log: CommitLog
-  private readonly limits: HeadLimits
-  private readonly onDropped: (oldest: number) => void
+  readonly limits: HeadLimits
+  private readonly onDropped: (dropped: DroppedGeneration, oldest: number) => void
   private readonly retirements: Retirements
   private current: GenerationWriter
   /** Older generations, oldest first. */
@@ -100,7 +108,7 @@ export class Head {
     log: CommitLog,
     firstGeneration: number,
     limits: HeadLimits,
-    onDropped: (oldest: number) => void,
+    onDropped: (dropped: DroppedGeneration, oldest: number) => void,
   ) {
     this.slab = slab
     this.log = log
@@ -368,8 +376,9 @@ export class Head {
     this.series -= removed
     this.seriesRemoved += removed
     this.showRoots()
-    this.retirements.retire(dropped.number)
-    this.onDropped(this.oldest.number)
+    const { number, mint, maxt, sampleCount } = dropped
+    this.retirements.retire(number)
+    this.onDropped({ number, mint, maxt, sampleCount }, this.oldest.number)
   }
 
   private get oldest(): Generation {

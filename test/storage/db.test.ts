@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Database, type DatabaseOptions } from '../../storage/db.ts'
 import { APPEND_SAME, APPEND_UNKNOWN_REF, APPENDED } from '../../storage/errors.ts'
+import type { DroppedGeneration } from '../../storage/head/head.ts'
 import { LabelBytes } from '../../storage/head/label-bytes.ts'
 import { Matcher } from '../../storage/model/matcher.ts'
 import { KIND_FLOAT, KIND_STALE } from '../../storage/model/sample.ts'
@@ -125,7 +126,8 @@ describe('Database', () => {
 
   it('drops the oldest generation at the byte bound, log and all, and tells refs to it', async () => {
     const limits = { headBytesMax: 3 * 2 ** 20, cutSpanMs: 1e12, cutBytesMin: 0, cutBytesMax: 2 ** 20 }
-    let db = await open({ limits })
+    const dropped: DroppedGeneration[] = []
+    let db = await open({ limits, onDropped: (generation) => dropped.push(generation) })
     const first = db.appender()
     const oldRef = first.register(labelsOf('old'))
     first.append(oldRef, 1, 1, KIND_FLOAT)
@@ -150,6 +152,11 @@ describe('Database', () => {
     late.rollback()
     const left = await dump(db, ALL)
     expect(left).toHaveLength(db.stats().series)
+    // Each drop is told, with what went: nothing is gone that nobody heard of.
+    expect(dropped[0]).toMatchObject({ number: 1, mint: 1 })
+    expect(dropped.map(({ number }) => number)).toEqual(dropped.map((_, i) => i + 1))
+    const gone = dropped.reduce((sum, { sampleCount }) => sum + sampleCount, 0)
+    expect(gone + left.length).toBe(40_001)
     await db.close()
     db = await open({ limits })
     expect(await dump(db, ALL)).toEqual(left)
