@@ -5,9 +5,10 @@
  * left-open windows of PromQL are the engine's business (it asks for start + 1).
  */
 import type { AppendOutcome } from './errors.ts'
+import type { FloatHistogram } from './model/histogram.ts'
 import type { Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
-import type { Kind, SampleColumns } from './model/sample.ts'
+import type { HistogramKind, PlainKind, SampleColumns } from './model/sample.ts'
 
 /** Stands for one series in appends. Opaque, never 0; good until an append answers APPEND_UNKNOWN_REF. */
 export type SeriesRef = number
@@ -23,11 +24,18 @@ export interface Appender {
    */
   register(labels: Labels): SeriesRef
   /**
-   * Appends one sample. `v` is the float, or the pool index of a histogram; for a stale marker it is not read.
+   * Appends one float or stale marker; for the latter `v` is not read.
    * The check against what the series has is made now, and once more at commit, where a sample that lost its
    * place meanwhile is dropped and counted. A refused sample leaves the batch as it was.
    */
-  append(ref: SeriesRef, t: number, v: number, kind: Kind): AppendOutcome
+  append(ref: SeriesRef, t: number, v: number, kind: PlainKind): AppendOutcome
+  /** The same for a native histogram, which is not changed afterwards by the caller. */
+  appendHistogram(ref: SeriesRef, t: number, histogram: FloatHistogram, kind: HistogramKind): AppendOutcome
+  /**
+   * Appends floats that have one time, as most of a page has: refs and values [0, count) side by side, a series
+   * once at most. `outcomes` [0, count) is set as `append` answers. Returns how many outcomes are not APPENDED.
+   */
+  appendRow(refs: Float64Array, v: Float64Array, count: number, t: number, outcomes: Int8Array): number
   /**
    * Resolves when the batch is in the write-ahead log (it survives a kill of the process) and visible.
    * Rejects with WRITE_FAILED, NO_MEMORY or CLOSED; then nothing of the batch counts.

@@ -2,6 +2,7 @@
  * Plain arrays behind the storage interface: the oracle of the tests, and what the PromQL scripts run on.
  * Nothing is compressed, indexed or kept on disk; every rule of the interface is written in its shortest form.
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   APPEND_DUPLICATE,
   APPEND_OUT_OF_BOUNDS,
@@ -11,9 +12,10 @@ import {
   type AppendOutcome,
 } from './errors.ts'
 import type { Appender, CommitCounts, Querier, SeriesRef, SeriesSet, Storage } from './interface.ts'
+import type { FloatHistogram } from './model/histogram.ts'
 import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
-import { KIND_STALE, type Kind, type SampleColumns } from './model/sample.ts'
+import { type HistogramKind, KIND_FLOAT, KIND_STALE, type Kind, type SampleColumns } from './model/sample.ts'
 
 /** How far behind the newest sample of all a series may still be continued. */
 export const APPENDABLE_WINDOW_MS = 3_600_000
@@ -22,6 +24,7 @@ interface MemorySample {
   t: number
   v: number
   kind: Kind
+  histogram?: FloatHistogram
 }
 
 interface MemorySeries {
@@ -30,8 +33,10 @@ interface MemorySeries {
 }
 
 /** Equal bits, with all NaNs alike: NaN payloads other than the stale marker do not reach storage. */
-function isSameValue(a: MemorySample, v: number, kind: Kind): boolean {
-  return a.kind === kind && (kind === KIND_STALE || Object.is(a.v, v))
+function isSameValue(a: MemorySample, b: MemorySample): boolean {
+  if (a.kind !== b.kind) return false
+  if (a.histogram !== undefined) return isDeepStrictEqual(a.histogram, b.histogram)
+  return a.kind === KIND_STALE || Object.is(a.v, b.v)
 }
 
 export class MemoryStorage implements Storage {
@@ -48,21 +53,31 @@ export class MemoryStorage implements Storage {
   appender(): Appender {
     const pending: (MemorySample & { ref: SeriesRef })[] = []
     const minValidT = this.maxt - this.appendableWindowMs
+    const append = (ref: SeriesRef, sample: MemorySample): AppendOutcome => {
+      const outcome = this.check(ref, sample, minValidT)
+      if (outcome === APPENDED) pending.push({ ref, ...sample })
+      return outcome
+    }
     return {
       register: (labels) => this.register(labels),
-      append: (ref, t, v, kind) => {
-        const outcome = this.check(ref, t, v, kind, minValidT)
-        if (outcome === APPENDED) pending.push({ ref, t, v, kind })
-        return outcome
+      append: (ref, t, v, kind) => append(ref, { t, v, kind }),
+      appendHistogram: (ref, t, histogram, kind) => append(ref, { t, v: 0, kind, histogram }),
+      appendRow: (refs, v, count, t, outcomes) => {
+        let others = 0
+        for (let i = 0; i < count; i++) {
+          outcomes[i] = append(refs[i], { t, v: v[i], kind: KIND_FLOAT })
+          if (outcomes[i] !== APPENDED) others++
+        }
+        return others
       },
       commit: async (): Promise<CommitCounts> => {
         const counts = { appended: 0, outOfOrder: 0 }
-        for (const { ref, t, v, kind } of pending) {
-          const outcome = this.check(ref, t, v, kind, minValidT)
+        for (const { ref, ...sample } of pending) {
+          const outcome = this.check(ref, sample, minValidT)
           if (outcome < 0) counts.outOfOrder++
           if (outcome !== APPENDED) continue
-          this.series[ref - 1].samples.push({ t, v, kind })
-          this.maxt = Math.max(this.maxt, t)
+          this.series[ref - 1].samples.push(sample)
+          this.maxt = Math.max(this.maxt, sample.t)
           counts.appended++
         }
         return counts
@@ -83,13 +98,14 @@ export class MemoryStorage implements Storage {
     return ref
   }
 
-  private check(ref: SeriesRef, t: number, v: number, kind: Kind, minValidT: number): AppendOutcome {
+  private check(ref: SeriesRef, sample: MemorySample, minValidT: number): AppendOutcome {
+    const { t } = sample
     const samples = this.series[ref - 1].samples
     const last = samples[samples.length - 1]
     if (t < minValidT) return APPEND_OUT_OF_BOUNDS
     if (last === undefined || t > last.t) return APPENDED
     if (t < last.t) return APPEND_OUT_OF_ORDER
-    return isSameValue(last, v, kind) ? APPEND_SAME : APPEND_DUPLICATE
+    return isSameValue(last, sample) ? APPEND_SAME : APPEND_DUPLICATE
   }
 
   querier(mint: number, maxt: number): Querier {
@@ -112,7 +128,10 @@ export class MemoryStorage implements Storage {
           labels: (i) => this.series[found[i]].labels,
           read: (i: number, into: SampleColumns) => {
             into.clear()
-            for (const { t, v, kind } of visible(found[i])) into.push(t, v, kind)
+            for (const { t, v, kind, histogram } of visible(found[i])) {
+              if (histogram === undefined) into.push(t, v, kind)
+              else into.pushHistogram(t, histogram, kind as HistogramKind)
+            }
           },
         }
       },

@@ -1,7 +1,7 @@
 /** Functions over range selectors and subqueries. */
 import type { SeriesSet } from '../../storage/interface.ts'
 import { type Labels, METRIC_NAME } from '../../storage/model/labels.ts'
-import { KIND_FLOAT, KIND_HISTOGRAM, SampleColumns } from '../../storage/model/sample.ts'
+import { isHistogramKind, KIND_FLOAT, SampleColumns } from '../../storage/model/sample.ts'
 import { OVER_TIME_KERNELS } from '../functions/over-time.ts'
 import { isInvalidQuantile } from '../functions/quantile.ts'
 import { RATE_KERNELS } from '../functions/rate.ts'
@@ -81,7 +81,7 @@ export class SelectorSource extends RangeSource {
     const end = refMs[refMs.length - 1]
     let length = 0
     for (let i = 0; i < samples.length; i++) {
-      if (kind[i] === KIND_HISTOGRAM && t[i] > start && t[i] <= end) throw histogramsUnsupported()
+      if (isHistogramKind(kind[i]) && t[i] > start && t[i] <= end) throw histogramsUnsupported()
       if (kind[i] !== KIND_FLOAT) continue
       t[length] = t[i]
       v[length] = v[i]

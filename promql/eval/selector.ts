@@ -1,6 +1,6 @@
 /** Instant selectors: at each step the newest sample that is not too old. */
 import type { SeriesSet } from '../../storage/interface.ts'
-import { KIND_FLOAT, KIND_HISTOGRAM, SampleColumns } from '../../storage/model/sample.ts'
+import { isHistogramKind, KIND_FLOAT, SampleColumns } from '../../storage/model/sample.ts'
 import { unsupported } from '../errors.ts'
 import type { SelectorNode } from '../plan/plan.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
@@ -65,7 +65,7 @@ export class SelectorOperator extends Operator {
       while (next < length && t[next] <= ref) next++
       const newest = next - 1
       if (newest < 0 || t[newest] <= ref - lookbackMs || (!allFloat && kind[newest] !== KIND_FLOAT)) {
-        if (newest >= 0 && kind[newest] === KIND_HISTOGRAM && t[newest] > ref - lookbackMs) {
+        if (newest >= 0 && isHistogramKind(kind[newest]) && t[newest] > ref - lookbackMs) {
           throw histogramsUnsupported()
         }
         present[s] = ABSENT

@@ -2,7 +2,7 @@
 import { APPEND_NO_MEMORY } from '../../storage/errors.ts'
 import type { Appender } from '../../storage/interface.ts'
 import { type Labels, LabelsBuilder, METRIC_NAME } from '../../storage/model/labels.ts'
-import { KIND_FLOAT, KIND_STALE, type Kind } from '../../storage/model/sample.ts'
+import { KIND_FLOAT, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
 import { CachedSeries, registerSeries } from './series-cache.ts'
 
 export interface ScrapeReport {
@@ -56,7 +56,7 @@ export class ReportSeries {
     for (const [name] of rulesOf(withExtra)) this.appendOne(appender, name, t, 0, KIND_STALE)
   }
 
-  private appendOne(appender: Appender, name: string, t: number, v: number, kind: Kind): boolean {
+  private appendOne(appender: Appender, name: string, t: number, v: number, kind: PlainKind): boolean {
     let series = this.series.get(name)
     if (series === undefined) {
       const labels = new LabelsBuilder(this.targetLabels).set(METRIC_NAME, name).labels()

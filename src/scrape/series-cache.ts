@@ -14,7 +14,7 @@ import {
 } from '../../storage/errors.ts'
 import type { Appender, SeriesRef } from '../../storage/interface.ts'
 import type { Labels } from '../../storage/model/labels.ts'
-import { KIND_STALE, type Kind } from '../../storage/model/sample.ts'
+import { KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
 
 export class CachedSeries {
   /** Name and labels as written, a byte a character. */
@@ -39,7 +39,7 @@ export class CachedSeries {
   }
 
   /** Appends, registering the series again where storage has forgotten the ref. */
-  append(appender: Appender, t: number, v: number, kind: Kind): AppendOutcome {
+  append(appender: Appender, t: number, v: number, kind: PlainKind): AppendOutcome {
     const outcome = appender.append(this.ref, t, v, kind)
     if (outcome !== APPEND_UNKNOWN_REF) return outcome
     const ref = registerSeries(appender, this.labels!)

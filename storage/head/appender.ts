@@ -1,8 +1,9 @@
 /** One batch of writes: gathered in columns, applied as a whole at commit. */
 import { APPEND_NO_MEMORY, APPENDED, type AppendOutcome, StorageError } from '../errors.ts'
 import type { Appender, CommitCounts, SeriesRef } from '../interface.ts'
+import type { FloatHistogram } from '../model/histogram.ts'
 import type { Labels } from '../model/labels.ts'
-import type { Kind } from '../model/sample.ts'
+import { type HistogramKind, KIND_FLOAT, type Kind } from '../model/sample.ts'
 import type { SampleBatch } from '../wal/record.ts'
 import type { Head } from './head.ts'
 
@@ -43,6 +44,24 @@ export class HeadAppender implements Appender {
     this.batch.kind[i] = kind
     this.batch.length = i + 1
     return APPENDED
+  }
+
+  appendHistogram(
+    _ref: SeriesRef,
+    _t: number,
+    _histogram: FloatHistogram,
+    _kind: HistogramKind,
+  ): AppendOutcome {
+    throw new Error('the head takes no histograms yet')
+  }
+
+  appendRow(refs: Float64Array, v: Float64Array, count: number, t: number, outcomes: Int8Array): number {
+    let others = 0
+    for (let i = 0; i < count; i++) {
+      outcomes[i] = this.append(refs[i], t, v[i], KIND_FLOAT)
+      if (outcomes[i] !== APPENDED) others++
+    }
+    return others
   }
 
   async commit(): Promise<CommitCounts> {

@@ -2,13 +2,25 @@
  * Kinds of points. A point is (time, value, kind); what `value` means depends on the kind. A stale marker is a
  * kind and not a NaN: JavaScript arithmetic loses NaN payloads.
  */
+import type { FloatHistogram } from './histogram.ts'
+
 export const KIND_FLOAT = 0
 /** Ends a series. The value is not looked at. On the wire and in text it is the NaN with the bits below. */
 export const KIND_STALE = 1
-/** A native histogram; the value is an index into the pool that belongs to where the point lies. */
+/** A native histogram with integer counts; the value is an index into the histograms that go with the column. */
 export const KIND_HISTOGRAM = 2
+/** The same with float counts. */
+export const KIND_FLOAT_HISTOGRAM = 3
 
-export type Kind = typeof KIND_FLOAT | typeof KIND_STALE | typeof KIND_HISTOGRAM
+export type Kind = typeof KIND_FLOAT | typeof KIND_STALE | typeof KIND_HISTOGRAM | typeof KIND_FLOAT_HISTOGRAM
+
+export type PlainKind = typeof KIND_FLOAT | typeof KIND_STALE
+
+export type HistogramKind = typeof KIND_HISTOGRAM | typeof KIND_FLOAT_HISTOGRAM
+
+export function isHistogramKind(kind: number): kind is HistogramKind {
+  return kind >= KIND_HISTOGRAM
+}
 
 /** Upper and lower half of the stale marker's bit pattern, 0x7ff0000000000002. */
 export const STALE_NAN_HIGH = 0x7ff00000
@@ -24,6 +36,8 @@ export class SampleColumns {
   t: Float64Array
   v: Float64Array
   kind: Uint8Array
+  /** What `v` of a histogram is an index of. */
+  readonly histograms: FloatHistogram[] = []
   /** Whether every sample is KIND_FLOAT, so that the loop over them need not look at `kind`. */
   allFloat = true
 
@@ -35,6 +49,7 @@ export class SampleColumns {
 
   clear(): void {
     this.length = 0
+    this.histograms.length = 0
     this.allFloat = true
   }
 
@@ -51,6 +66,10 @@ export class SampleColumns {
     this.t = t
     this.v = v
     this.kind = kind
+  }
+
+  pushHistogram(t: number, histogram: FloatHistogram, kind: HistogramKind): void {
+    this.push(t, this.histograms.push(histogram) - 1, kind)
   }
 
   push(t: number, v: number, kind: Kind): void {

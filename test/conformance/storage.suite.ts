@@ -13,7 +13,7 @@ import {
 import type { SelectHints, Storage } from '../../storage/interface.ts'
 import { Labels } from '../../storage/model/labels.ts'
 import { Matcher, type MatchOp } from '../../storage/model/matcher.ts'
-import { KIND_FLOAT, KIND_STALE, type Kind, SampleColumns } from '../../storage/model/sample.ts'
+import { KIND_FLOAT, KIND_STALE, type PlainKind, SampleColumns } from '../../storage/model/sample.ts'
 
 export interface OpenStorage {
   storage: Storage
@@ -32,7 +32,7 @@ export function labelsOf(text: string): Labels {
 
 export async function append(
   storage: Storage,
-  rows: readonly (readonly [series: string, t: number, v: number, kind?: Kind])[],
+  rows: readonly (readonly [series: string, t: number, v: number, kind?: PlainKind])[],
 ): Promise<number[]> {
   const appender = storage.appender()
   const outcomes = rows.map(([series, t, v, kind]) =>
@@ -132,7 +132,7 @@ export function storageSuite(name: string, open: () => Promise<OpenStorage>): vo
       expect((await dump(storage, ALL))[0].split(' ')).toHaveLength(62)
     })
 
-    const outcomes: [rule: string, rows: [string, number, number, Kind?][], want: number[]][] = [
+    const outcomes: [rule: string, rows: [string, number, number, PlainKind?][], want: number[]][] = [
       [
         'newer is appended',
         [

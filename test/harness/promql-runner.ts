@@ -9,7 +9,7 @@ import type { Appender } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
 import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import type { Labels } from '../../storage/model/labels.ts'
-import { KIND_FLOAT, KIND_HISTOGRAM, KIND_STALE, type Kind } from '../../storage/model/sample.ts'
+import { KIND_FLOAT, KIND_FLOAT_HISTOGRAM, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
 import { classicToCustom, type FloatSample } from './histogram-series.ts'
 import { compareValue, compareVector, describeUnsorted, resultRows } from './promql-compare.ts'
 import {
@@ -80,8 +80,6 @@ interface Execution {
 class ScriptRun {
   private readonly engine: Engine
   private storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
-  /** Samples of KIND_HISTOGRAM hold indexes into this. */
-  private histograms: FloatHistogram[] = []
 
   constructor(engine: Engine) {
     this.engine = engine
@@ -89,7 +87,6 @@ class ScriptRun {
 
   clear(): void {
     this.storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
-    this.histograms = []
   }
 
   /** What went wrong in words; undefined when nothing did. */
@@ -126,10 +123,11 @@ class ScriptRun {
   }
 
   private appendHistogram(appender: Appender, labels: Labels, t: number, histogram: FloatHistogram): void {
-    this.appendSample(appender, labels, t, this.histograms.push(histogram) - 1, KIND_HISTOGRAM)
+    const outcome = appender.appendHistogram(appender.register(labels), t, histogram, KIND_FLOAT_HISTOGRAM)
+    if (outcome < 0) throw new Error(`histogram of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }
 
-  private appendSample(appender: Appender, labels: Labels, t: number, v: number, kind: Kind): void {
+  private appendSample(appender: Appender, labels: Labels, t: number, v: number, kind: PlainKind): void {
     const outcome = appender.append(appender.register(labels), t, v, kind)
     if (outcome < 0) throw new Error(`sample of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }

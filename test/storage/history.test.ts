@@ -9,7 +9,7 @@ import { Database } from '../../storage/db.ts'
 import type { Storage } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
 import { Matcher } from '../../storage/model/matcher.ts'
-import { KIND_FLOAT, KIND_STALE, type Kind } from '../../storage/model/sample.ts'
+import { KIND_FLOAT, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
 import { dump, labelsOf } from '../conformance/storage.suite.ts'
 import { type Prng, prng, testSeed } from '../harness/prng.ts'
 
@@ -19,7 +19,7 @@ interface Row {
   series: string
   t: number
   v: number
-  kind: Kind
+  kind: PlainKind
 }
 
 function randomBatch(random: Prng, now: number): Row[] {

@@ -3,10 +3,11 @@ import { Engine, type EngineFeatures, type QueryOptions, type QueryResult } from
 import { formatLabels } from '../../../promql/eval/series-labels.ts'
 import { ABSENT } from '../../../promql/value.ts'
 import { MemoryStorage } from '../../../storage/memory-storage.ts'
+import { EMPTY_HISTOGRAM } from '../../../storage/model/histogram.ts'
 import { Labels } from '../../../storage/model/labels.ts'
 import { KIND_FLOAT, KIND_HISTOGRAM, KIND_STALE } from '../../../storage/model/sample.ts'
 
-/** A value, no sample, a stale marker, or a histogram (the first of some pool). */
+/** A value, no sample, a stale marker, or an empty histogram. */
 export type Point = number | null | 'stale' | 'histogram'
 
 export interface TestSeries {
@@ -25,7 +26,7 @@ export async function storageOf(series: readonly TestSeries[], everyMs = 60_000)
       if (point === null) continue
       const t = i * everyMs
       if (point === 'stale') appender.append(ref, t, 0, KIND_STALE)
-      else if (point === 'histogram') appender.append(ref, t, 0, KIND_HISTOGRAM)
+      else if (point === 'histogram') appender.appendHistogram(ref, t, EMPTY_HISTOGRAM, KIND_HISTOGRAM)
       else appender.append(ref, t, point, KIND_FLOAT)
     }
   }
