@@ -105,6 +105,8 @@ export async function startServer({
     isStopping: () => state.isStopping,
     reload: () => configManager.reload(),
     isLifecycleEnabled: flags.enableLifecycle,
+    isAdminEnabled: flags.enableAdminApi,
+    storageAdmin: undefined,
     corsOrigin: flags.corsOrigin,
     externalUrl: `http://${hostname()}:${splitAddress(flags.listenAddresses[0]).port}/`,
     listenPort: () => ports[0],

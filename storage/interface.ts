@@ -88,6 +88,22 @@ export interface Querier {
   close(): void
 }
 
+/** What an administrator may ask of the storage. */
+export interface StorageAdmin {
+  /**
+   * Hides what is stored now with times in [mint, maxt] in series that pass all matchers; without matchers, in all.
+   * Resolves when no query made from now on sees it, and no crash brings it back. Samples that come later stay.
+   */
+  deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void>
+  /** Resolves when no block holds a hidden sample any more. */
+  cleanTombstones(): Promise<void>
+  /**
+   * Puts a copy of what is stored into the folder `snapshots/<name>` of the data path, which a server can be started
+   * on. `withHead`: with what is in no block yet. Resolves to the folder.
+   */
+  snapshot(name: string, withHead: boolean): Promise<string>
+}
+
 export interface Queryable {
   /** [mint, maxt], closed. Throws StorageError NOT_READY or CLOSED. */
   querier(mint: number, maxt: number): Querier

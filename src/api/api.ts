@@ -12,6 +12,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { errorAnswer } from '../query/json-writer.ts'
+import { adminEndpoints } from './admin-endpoints.ts'
 import type { ApiAnswer, ApiCall, ApiEndpoint, ApiHandler } from './call.ts'
 import { compressed } from './compression.ts'
 import { corsPolicy } from './cors.ts'
@@ -63,6 +64,7 @@ export function createApi(dependencies: ApiDependencies): FastifyInstance {
     ...queryEndpoints({ ...dependencies, now }),
     ...targetEndpoints(dependencies),
     ...statusEndpoints({ ...dependencies, now }),
+    ...adminEndpoints({ ...dependencies, now }),
   ]
   registerEndpoints(router, endpoints, dependencies)
   registerPages(router, dependencies)
@@ -83,12 +85,13 @@ function registerEndpoints(
       return answer(request, reply)
     }
   }
-  for (const { path, handle } of endpoints) {
+  for (const { path, methods, handle } of endpoints) {
     const respond = withReadiness(async (request, reply) => {
       const { status, body } = await call(handle, request, reply)
+      if (status === 204) return reply.code(status).send()
       return sendJson(reply.code(status), request, body)
     })
-    router.route(API_PREFIX + path, ['GET', 'POST'], respond)
+    router.route(API_PREFIX + path, methods ?? ['GET', 'POST'], respond)
   }
   const noContent = withReadiness(async (_request, reply) => reply.code(204).send())
   router.options(`${API_PREFIX}/*`, `${API_PREFIX}/*path`, noContent)

@@ -1,5 +1,6 @@
 /** One call of an API endpoint: what its handler is given, and what it gives back. */
 import type { Form } from './form.ts'
+import type { Method } from './router.ts'
 
 export interface ApiCall {
   /** Parameters of the body and the URL, merged. */
@@ -14,7 +15,7 @@ export interface ApiCall {
 
 export interface ApiAnswer {
   status: number
-  /** JSON. */
+  /** JSON; not looked at with status 204. */
   body: Uint8Array | string
 }
 
@@ -24,5 +25,7 @@ export type ApiHandler = (call: ApiCall) => ApiAnswer | Promise<ApiAnswer>
 export interface ApiEndpoint {
   /** Below `/api/v1`. */
   path: string
+  /** GET and POST unless given. */
+  methods?: readonly Method[]
   handle: ApiHandler
 }

@@ -1,6 +1,7 @@
 /** What the HTTP API needs from the rest of the server. The composition root provides it. */
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { StorageAdmin } from '../../storage/interface.ts'
 import type { Config } from '../config/model.ts'
 import type { QueryService } from '../query/request.ts'
 import type { ScrapeStatus } from '../scrape/status.ts'
@@ -51,6 +52,10 @@ export interface ApiDependencies {
   reload(): Promise<void>
   /** Whether `/-/reload` may be called. */
   isLifecycleEnabled: boolean
+  /** Whether samples may be deleted and snapshots taken by request. */
+  isAdminEnabled: boolean
+  /** Does that; undefined where the storage cannot, which is answered as a storage that is not ready. */
+  storageAdmin: StorageAdmin | undefined
   /** Pattern of origins, anchored at both ends. */
   corsOrigin: string
   /** Prefix of all paths, as `/prometheus`; '' or '/' is none. */

@@ -44,6 +44,7 @@ export interface Flags {
   readTimeoutMs: number
   maxConnections: number
   enableLifecycle: boolean
+  enableAdminApi: boolean
   pageTitle: string
   /** An RE2 pattern that compiles; to be anchored. */
   corsOrigin: string
@@ -51,6 +52,9 @@ export interface Flags {
   routePrefix: string
   storagePath: string
   noLockfile: boolean
+  /** 0 is no bound; the configuration file goes before both. */
+  retentionTimeMs: number
+  retentionSizeBytes: number
   /** 0 chooses by the memory of the machine. */
   headLimitBytes: number
   lookbackMs: number
@@ -101,12 +105,15 @@ function typedFlags(values: ReadonlyMap<string, FlagValue[]>, given: Given): Fla
     readTimeoutMs: number('web.read-timeout'),
     maxConnections: number('web.max-connections'),
     enableLifecycle: bool('web.enable-lifecycle'),
+    enableAdminApi: bool('web.enable-admin-api'),
     pageTitle: text('web.page-title'),
     corsOrigin: text('web.cors.origin'),
     externalUrl: text('web.external-url'),
     routePrefix: text('web.route-prefix'),
     storagePath: text('storage.tsdb.path'),
     noLockfile: bool('storage.tsdb.no-lockfile'),
+    retentionTimeMs: number('storage.tsdb.retention.time'),
+    retentionSizeBytes: number('storage.tsdb.retention.size'),
     headLimitBytes: number('storage.head-limit'),
     // Upstream's engine takes 0 for its default.
     lookbackMs: number('query.lookback-delta') || DEFAULT_LOOKBACK_MS,
@@ -273,7 +280,7 @@ function checkPositive(given: Given): void {
       throw new FlagError(`${PARSE_PREFIX}--${name} must be greater than 0`, 2)
     }
   }
-  for (const name of ['storage.head-limit', 'scrape.timestamp-tolerance']) {
+  for (const name of ['storage.head-limit', 'storage.tsdb.retention.size', 'scrape.timestamp-tolerance']) {
     const value = given.values.get(name)?.[0] as number | undefined
     if (value !== undefined && value < 0) {
       throw new FlagError(`${PARSE_PREFIX}--${name} must not be negative`, 2)

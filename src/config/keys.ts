@@ -5,7 +5,7 @@
  */
 
 /** Top level: read. */
-export const ROOT_KEYS = ['global', 'runtime', 'scrape_configs']
+export const ROOT_KEYS = ['global', 'runtime', 'scrape_configs', 'storage']
 
 /** Top level: known, refused when they say something. */
 export const UNBUILT_ROOT_KEYS = [
@@ -15,11 +15,21 @@ export const UNBUILT_ROOT_KEYS = [
   'remote_write',
   'rule_files',
   'scrape_config_files',
-  'storage',
   'tracing',
 ]
 
 export const RUNTIME_KEYS = ['gogc']
+
+export const STORAGE_KEYS = ['exemplars', 'tsdb']
+
+export const TSDB_KEYS = [
+  'chunk_encoding',
+  'out_of_order_time_window',
+  'retention',
+  'stale_series_compaction_threshold',
+]
+
+export const RETENTION_KEYS = ['percentage', 'size', 'time']
 
 /** Of `global` and of a scrape config alike. */
 const SHARED_KEYS = [
@@ -151,6 +161,9 @@ const HOMES: readonly (readonly [home: string, keys: readonly string[]])[] = [
   ['static_configs', STATIC_KEYS],
   ['relabel_configs or metric_relabel_configs', RELABEL_KEYS],
   ['runtime', RUNTIME_KEYS],
+  ['storage', STORAGE_KEYS],
+  ['storage.tsdb', TSDB_KEYS],
+  ['storage.tsdb.retention', RETENTION_KEYS],
   ['alerting', ['alert_relabel_configs', 'alertmanagers']],
 ]
 

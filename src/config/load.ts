@@ -9,6 +9,7 @@ import { printConfig } from './print.ts'
 import { ConfigError } from './problem.ts'
 import { Reading } from './reading.ts'
 import { readScrapeConfig } from './scrape-config.ts'
+import { readStorage } from './storage.ts'
 
 /** Go's garbage collector target; upstream's default, and without meaning here. */
 const DEFAULT_GOGC = 75
@@ -52,11 +53,13 @@ export function loadConfig(text: string, options: LoadOptions): Config {
   })
   const gogc = Section.open(document, root?.value('runtime'), 'runtime', RUNTIME_KEYS, homeOf)?.int('gogc')
   const scrapeConfigs = readScrapeConfigs(reading, root, global, resolvePath)
+  const storage = readStorage(reading, root?.value('storage'))
   if (document.problems.length > 0) throw configError(document, options)
   return {
     global,
+    storage,
     scrapeConfigs,
-    yaml: printConfig(global, written, gogc || DEFAULT_GOGC, scrapeConfigs),
+    yaml: printConfig(global, written, gogc || DEFAULT_GOGC, scrapeConfigs, storage),
     unsupportedSections: reading.unsupported,
   }
 }

@@ -83,8 +83,25 @@ export interface ScrapeConfig extends ScrapeLimits {
   staticConfigs: readonly TargetGroup[]
 }
 
+/** What `storage.tsdb.retention` says; a key that is not written falls back to its flag. */
+export interface WrittenRetention {
+  /** 0: no bound by time. */
+  timeMs?: number
+  /** 0: no bound by size. */
+  sizeBytes?: number
+  /** Of the file system's size, 0 to 100; 0: no such bound. Goes before `sizeBytes`. */
+  percentage?: number
+}
+
+export interface StorageConfig {
+  /** How far behind the newest sample of all an out-of-order sample may be; 0 takes none. */
+  outOfOrderWindowMs: number
+  retention: WrittenRetention
+}
+
 export interface Config {
   global: GlobalConfig
+  storage: StorageConfig
   scrapeConfigs: readonly ScrapeConfig[]
   /** The whole configuration as YAML with defaults filled in and secrets hidden, for status/config. */
   yaml: string

@@ -2,7 +2,7 @@
 import type { Labels } from '../../storage/model/labels.ts'
 import type { RelabelRule } from '../relabel/rule.ts'
 import { formatDuration } from './duration.ts'
-import type { GlobalConfig, ScrapeConfig, ScrapeLimits, TargetGroup } from './model.ts'
+import type { GlobalConfig, ScrapeConfig, ScrapeLimits, StorageConfig, TargetGroup } from './model.ts'
 import { formatSize } from './size.ts'
 import { compareYamlKeys } from './yaml-keys.ts'
 import { FlowList, field, optionalField, writeYaml, type YamlField, type YamlValue } from './yaml-writer.ts'
@@ -18,11 +18,13 @@ export function printConfig(
   written: GlobalAsWritten,
   gogc: number,
   scrapeConfigs: readonly ScrapeConfig[],
+  storage: StorageConfig,
 ): string {
   return writeYaml([
     field('global', globalFields(global, written)),
     field('runtime', [field('gogc', gogc)]),
     optionalField('scrape_configs', scrapeConfigs.map(scrapeFields)),
+    optionalField('storage', storageFields(storage)),
   ])
 }
 
@@ -81,6 +83,21 @@ function scrapeFields(config: ScrapeConfig): YamlField[] {
     optionalField('metric_relabel_configs', config.metricRelabelConfigs.map(ruleFields)),
     optionalField('static_configs', config.staticConfigs.map(targetGroupFields)),
   ]
+}
+
+/** Only what was written, a written 0 too: it takes the place of a flag. */
+function storageFields({ outOfOrderWindowMs, retention }: StorageConfig): YamlField[] {
+  const { timeMs, sizeBytes, percentage } = retention
+  const retentionFields = [
+    field('time', timeMs === undefined ? undefined : formatDuration(timeMs)),
+    field('size', sizeBytes === undefined ? undefined : formatSize(sizeBytes)),
+    field('percentage', percentage),
+  ].filter(({ value }) => value !== undefined)
+  const tsdb = [
+    optionalField('out_of_order_time_window', durationOrEmpty(outOfOrderWindowMs)),
+    optionalField('retention', retentionFields),
+  ].filter(({ value }) => value !== undefined)
+  return tsdb.length === 0 ? [] : [field('tsdb', tsdb)]
 }
 
 function limitFields(limits: ScrapeLimits): YamlField[] {

@@ -106,6 +106,8 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     isStopping: () => false,
     reload: async () => {},
     isLifecycleEnabled: false,
+    isAdminEnabled: false,
+    storageAdmin: undefined,
     corsOrigin: '.*',
     externalUrl: 'http://outside:9091/',
     listenPort: () => 9090,

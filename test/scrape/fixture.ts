@@ -87,7 +87,8 @@ export function group(addresses: string[], labels: Record<string, string> = {}):
 }
 
 export function configOf(...scrapeConfigs: ScrapeConfig[]): Config {
-  return { global: GLOBAL, scrapeConfigs, yaml: '', unsupportedSections: [] }
+  const storage = { outOfOrderWindowMs: 0, retention: {} }
+  return { global: GLOBAL, storage, scrapeConfigs, yaml: '', unsupportedSections: [] }
 }
 
 /** What a target answers: a text, or an error to throw; or a promise of it, which a test settles. */
