@@ -202,7 +202,7 @@ export class Database implements Storage {
       this.options.isThreaded && generations.length > 0
         ? await replayInThread(slab, this.store.path, generations, limits, onDone)
         : await replayGenerations(this.store, slab, generations, limits, onDone)
-    for (const what of damage) this.trouble(new StorageError('CORRUPTION', what))
+    for (const { what } of damage) this.trouble(new StorageError('CORRUPTION', what))
     const replayed = roots.map((rootAt) => new Generation(slab, rootAt))
     if (replayed.length > 0 && replayed[0].number > generations[0]) this.clearLogBefore(replayed[0].number)
     this.head.install(replayed)

@@ -4,7 +4,7 @@ import type { Appender, CommitCounts, SeriesRef } from '../interface.ts'
 import type { FloatHistogram } from '../model/histogram.ts'
 import type { Labels } from '../model/labels.ts'
 import { type HistogramKind, KIND_FLOAT, type Kind } from '../model/sample.ts'
-import type { SampleBatch } from '../wal/record.ts'
+import type { SampleBatch } from '../wal/samples.ts'
 import type { Head } from './head.ts'
 
 const CAPACITY_MIN = 64
@@ -18,6 +18,9 @@ export class HeadAppender implements Appender {
     t: new Float64Array(CAPACITY_MIN),
     v: new Float64Array(CAPACITY_MIN),
     kind: new Uint8Array(CAPACITY_MIN),
+    lastV: new Float64Array(CAPACITY_MIN),
+    isKey: new Uint8Array(CAPACITY_MIN).fill(1),
+    histograms: [],
   }
   /** The head's bound when this appender was made, so that a batch does not push out its own samples. */
   private readonly minValidT: number
@@ -92,5 +95,7 @@ export class HeadAppender implements Appender {
     this.batch.t = widen(this.batch.t, new Float64Array(capacity))
     this.batch.v = widen(this.batch.v, new Float64Array(capacity))
     this.batch.kind = widen(this.batch.kind, new Uint8Array(capacity))
+    this.batch.lastV = new Float64Array(capacity)
+    this.batch.isKey = new Uint8Array(capacity).fill(1)
   }
 }

@@ -7,11 +7,19 @@
  * A page that is damaged or missing costs its own content: series are told by their index in the log, and samples
  * of a series that no page named are counted as lost. Everything else goes on.
  */
-import { APPENDED, StorageError } from '../errors.ts'
+import type { DamageNote } from '../damage.ts'
+import { APPENDED } from '../errors.ts'
 import type { Kind } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
 import type { Store } from '../store.ts'
-import { generationsRange, type PageVisitor, parsePageKey, readPage } from '../wal/record.ts'
+import {
+  GenerationReader,
+  type LogDamage,
+  type PageVisitor,
+  readPageCount,
+} from '../wal/generation-reader.ts'
+import { generationsRange, parsePageKey } from '../wal/record.ts'
+import type { LoggedSamples } from '../wal/samples.ts'
 import { GENERATIONS_MAX } from './directory.ts'
 import { GenerationWriter } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
@@ -36,8 +44,8 @@ export interface ReplayResult {
    * it; none is lost between them, those before the first one did not fit.
    */
   roots: number[]
-  /** What could not be read, a sentence a page or gap. */
-  damage: string[]
+  /** What could not be read, a note a page or gap. */
+  damage: DamageNote[]
 }
 
 /** Numbers of the generations in the log, ascending. */
@@ -62,7 +70,7 @@ export async function replayGenerations(
   onDone: (done: number) => void,
 ): Promise<ReplayResult> {
   const kept: GenerationWriter[] = []
-  const damage: string[] = []
+  const damage: DamageNote[] = []
   let builder: GenerationBuilder | undefined
   for (const [i, number] of numbers.entries()) {
     const isSmall = builder !== undefined && slab.ownedBytes(builder.writer.owner) < limits.joinBytesMin
@@ -71,8 +79,10 @@ export async function replayGenerations(
       kept.push(builder.writer)
     }
     builder.begin()
-    damage.push(...(await readGeneration(store, number, builder)))
-    if (builder.samplesLost > 0) damage.push(`${builder.samplesLost} samples lost their series to damage`)
+    damage.push(...(await readGeneration(store, number, builder)).map(damageNote))
+    if (builder.samplesLost > 0) {
+      damage.push({ place: 'wal', what: `${builder.samplesLost} samples lost their series to damage` })
+    }
     // No query knows of them yet, so their memory can go at once.
     while (
       kept.length > KEPT_MAX ||
@@ -86,24 +96,23 @@ export async function replayGenerations(
 }
 
 /** Shows all pages of a generation of the log to the visitor. Returns what was missing or damaged. */
-async function readGeneration(store: Store, number: number, visitor: PageVisitor): Promise<string[]> {
-  const damage: string[] = []
-  let expected = 0
+async function readGeneration(store: Store, number: number, visitor: PageVisitor): Promise<LogDamage[]> {
+  const reader = new GenerationReader(number, visitor)
   for await (const pages of store.scan(generationsRange(number, number + 1))) {
-    for (const page of pages) {
-      const found = parsePageKey(page.key).page
-      if (found !== expected)
-        damage.push(`generation ${number}: pages ${expected} to ${found - 1} are missing`)
-      expected = found + 1
-      try {
-        readPage(page, visitor)
-      } catch (error) {
-        if (!(error instanceof StorageError) || error.code !== 'CORRUPTION') throw error
-        damage.push(error.message)
-      }
-    }
+    for (const page of pages) reader.read(page)
   }
-  return damage
+  reader.end(await readPageCount(store, number))
+  return reader.damage
+}
+
+function damageNote({ what, mint, maxt, samplesLost }: LogDamage): DamageNote {
+  const isFollowed = samplesLost > 0
+  return {
+    place: 'wal',
+    what: isFollowed ? `${what}; ${samplesLost} samples behind it are lost with it` : what,
+    ...(Number.isFinite(mint) && { mint }),
+    ...(Number.isFinite(maxt) && { maxt }),
+  }
 }
 
 /**
@@ -120,8 +129,8 @@ async function canJoin(store: Store, number: number, writer: GenerationWriter): 
       const found = writer.findSeries(labels)
       newest[index] = found < 0 ? Number.NEGATIVE_INFINITY : writer.slab.f64[writer.rowAt(found) + LAST_T]
     },
-    sample: (index, t) => {
-      if (t < newest[index]) isAfter = false
+    samples: ({ length, index, t }) => {
+      for (let i = 0; i < length; i++) if (t[i] < newest[index[i]]) isAfter = false
     },
   })
   return isAfter
@@ -151,7 +160,11 @@ class GenerationBuilder implements PageVisitor {
     this.indexes[index] = (found >= 0 ? found : this.writer.addSeries(this.labels)) + 1
   }
 
-  sample(index: number, t: number, v: number, kind: number): void {
+  samples({ length, index, t, v, kind }: LoggedSamples): void {
+    for (let i = 0; i < length; i++) this.sample(index[i], t[i], v[i], kind[i])
+  }
+
+  private sample(index: number, t: number, v: number, kind: number): void {
     const target = this.indexes[index]
     if (target === undefined) {
       this.samplesLost++

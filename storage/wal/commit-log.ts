@@ -13,7 +13,8 @@
 import { StorageError } from '../errors.ts'
 import type { LabelBytes } from '../head/label-bytes.ts'
 import type { Page, Store } from '../store.ts'
-import { PageBuilder, pageKey, type SampleBatch } from './record.ts'
+import { PageBuilder, pageKey } from './record.ts'
+import type { SampleBatch } from './samples.ts'
 
 export interface CommitLogOptions {
   /** How long a turn gathers batches. */
@@ -27,6 +28,8 @@ export interface CommitLogOptions {
   onError: (error: unknown) => void
   /** Duration of a synced write. */
   onSynced?: (seconds: number) => void
+  /** The newest generation of before the start and its pages; written at once, so that its end is proved from then on. */
+  previous?: { generation: number; pageCount: number }
 }
 
 interface Turn {
@@ -60,6 +63,10 @@ export class CommitLog {
     this.store = store
     this.generation = generation
     this.options = options
+    const { previous, turnMs } = options
+    if (previous === undefined) return
+    this.builder.addOpening(previous.generation, previous.pageCount)
+    this.turnTimer = setTimeout(() => this.endTurn(), turnMs)
   }
 
   /** Commit number of what is added now. */
@@ -84,6 +91,7 @@ export class CommitLog {
   /** What is added from now on belongs to this generation. */
   setGeneration(generation: number): void {
     this.closePage()
+    this.builder.addOpening(this.generation, this.nextPage)
     this.generation = generation
     this.nextPage = 0
   }

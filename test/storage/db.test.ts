@@ -14,7 +14,7 @@ import { Matcher } from '../../storage/model/matcher.ts'
 import { KIND_FLOAT, KIND_STALE } from '../../storage/model/sample.ts'
 import { Slab } from '../../storage/slab/slab.ts'
 import { Store } from '../../storage/store.ts'
-import { PageBuilder, pageKey } from '../../storage/wal/record.ts'
+import { PageBuilder, pageKey, sealPage } from '../../storage/wal/record.ts'
 import { append, dump, labelsOf, storageSuite } from '../conformance/storage.suite.ts'
 
 const ALL = [new Matcher('__name__', '!=', '')]
@@ -198,7 +198,7 @@ describe('Database', () => {
     const store = await Store.open(join(path, 'narthex', 'wal'), { createIfMissing: false, isShared: false })
     const damagedKey = pageKey(1, 2)
     const value = new Uint8Array((await store.get(damagedKey))!)
-    value[value.length - 9] ^= 0x10
+    value[value.length - 1] ^= 0x10
     await store.write([{ key: damagedKey, value }], true)
     await store.clear({ gte: pageKey(1, 6), lt: pageKey(1, 7) })
     await store.close()
@@ -221,8 +221,9 @@ describe('Database', () => {
     const pages = Array.from({ length: 300 }, (_, i) => {
       const builder = new PageBuilder()
       builder.addSeries(0, labels)
-      const [t, v] = [Float64Array.of(i + 1), Float64Array.of(-i)]
-      builder.addSamples({ length: 1, index: new Uint32Array(1), t, v, kind: new Uint8Array(1) }, 0, 1)
+      const [t, v, lastV] = [Float64Array.of(i + 1), Float64Array.of(-i), new Float64Array(1)]
+      const [index, kind, isKey] = [new Uint32Array(1), new Uint8Array(1), Uint8Array.of(1)]
+      builder.addSamples({ length: 1, index, t, v, kind, lastV, isKey, histograms: [] }, 0, 1)
       return builder.finish(pageKey(i + 1, 0))
     })
     await store.write(pages, true)
@@ -386,11 +387,11 @@ describe('Database', () => {
     await db.close()
     const store = await Store.open(join(path, 'narthex', 'wal'), { createIfMissing: false, isShared: false })
     const value = new Uint8Array((await store.get(pageKey(1, 0)))!)
-    value[0] = 2
+    sealPage(pageKey(1, 0), value, 3)
     await store.write([{ key: pageKey(1, 0), value }], true)
     await store.close()
     db = await Database.open({ path })
-    await expect(db.ready()).rejects.toThrow('the write-ahead log has format 2, this version reads 1')
+    await expect(db.ready()).rejects.toThrow('the write-ahead log has format 3, this version reads 2')
     await db.close()
   })
 })

@@ -1,0 +1,52 @@
+/** What was found damaged on the disk: noted by whoever finds it, read by the status API, the log and queries. */
+
+export interface DamageNote {
+  /** Part of the storage: `wal`, or a block by its folder, as `blocks/0000002a`. */
+  place: string
+  /** A sentence without its full stop: what is damaged, and how it shows. */
+  what: string
+  /** Series that lost samples, as text, where they are known; maybe not all of them. */
+  series?: readonly string[]
+  /** Samples from `mint` to `maxt` may be lost, both inclusive; what is not known is left out. */
+  mint?: number
+  maxt?: number
+  /** Where the bytes as they were found are kept, relative to the data folder. */
+  quarantine?: string
+}
+
+/** Notes kept at most: a disk that dies must not fill the memory too. */
+const NOTES_MAX = 1000
+
+export class DamageRegistry {
+  private readonly list: DamageNote[] = []
+  private totalCount = 0
+  private readonly onNote: (note: DamageNote) => void
+
+  /** `onNote` hears of each new note, for the log. */
+  constructor(onNote: (note: DamageNote) => void) {
+    this.onNote = onNote
+  }
+
+  /** The first notes, at most 1000, oldest first. */
+  get notes(): readonly DamageNote[] {
+    return this.list
+  }
+
+  /** How many there were, for the metric. */
+  get total(): number {
+    return this.totalCount
+  }
+
+  /** Takes a note, unless the same was taken before: a damaged page is met by every query that reads it. */
+  add(note: DamageNote): void {
+    if (this.list.some(({ place, what }) => place === note.place && what === note.what)) return
+    this.totalCount++
+    if (this.list.length < NOTES_MAX) this.list.push(note)
+    this.onNote(note)
+  }
+
+  /** Notes that may concern samples in [mint, maxt]: those without a bound always may. */
+  within(mint: number, maxt: number): DamageNote[] {
+    return this.list.filter((note) => !((note.mint ?? mint) > maxt || (note.maxt ?? maxt) < mint))
+  }
+}
