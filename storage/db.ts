@@ -9,19 +9,21 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DamageRegistry } from './damage.ts'
 import { StorageError } from './errors.ts'
 import { HeadAppender } from './head/appender.ts'
 import { MAIN_READER, STATE_CLOSED, STATE_READY } from './head/directory.ts'
 import { Generation } from './head/generation.ts'
 import { type DroppedGeneration, Head, type HeadLimits, type HeadStats, SLACK_BYTES } from './head/head.ts'
 import { HeadQueryable } from './head/querier.ts'
-import { listGenerations, replayGenerations } from './head/replay.ts'
+import { replayGenerations } from './head/replay.ts'
 import type { Appender, Querier, Queryable, Storage } from './interface.ts'
 import { SLAB_BYTES_MAX, Slab } from './slab/slab.ts'
-import { Store } from './store.ts'
+import type { Store } from './store.ts'
 import { replayInThread } from './upkeep.ts'
 import { CommitLog } from './wal/commit-log.ts'
-import { generationsRange } from './wal/record.ts'
+import { clearGenerations } from './wal/oldest.ts'
+import { type OpenedLog, openLog } from './wal/open-log.ts'
 
 /** What a query thread needs to read the storage: can be cloned between threads. */
 export interface StorageHandle {
@@ -73,6 +75,8 @@ const JOIN_BYTES_MIN = 2 * 2 ** 20
 
 export class Database implements Storage {
   readonly handle: StorageHandle
+  /** What was found damaged since the start. */
+  readonly damage: DamageRegistry
   private readonly options: DatabaseOptions
   private readonly store: Store
   private readonly log: CommitLog
@@ -84,9 +88,16 @@ export class Database implements Storage {
   private clearing: Promise<void> = Promise.resolve()
   private closing: Promise<void> | undefined
 
-  private constructor(options: DatabaseOptions, store: Store, generations: readonly number[]) {
+  private constructor(
+    options: DatabaseOptions,
+    { store, generations: logged }: OpenedLog,
+    damage: DamageRegistry,
+  ) {
     this.options = options
     this.store = store
+    this.damage = damage
+    const generations = logged.map(({ number }) => number)
+    const newest = logged.at(-1)
     const limits = fullLimits(options.limits ?? {})
     // Twice the bound: a dropped generation stays until the last query that reads it is done.
     const slab = Slab.reserve(limits.headBytesMax * 2 + 2 * SLACK_BYTES)
@@ -99,6 +110,7 @@ export class Database implements Storage {
       onDurable: (commit) => this.head.directory.publish(commit),
       onError: (error) => this.trouble(error),
       onSynced: options.onSynced,
+      previous: newest && { generation: newest.number, pageCount: newest.pageCount },
     })
     this.head = new Head(slab, this.log, first, limits, (dropped, oldest) => {
       options.onDropped?.(dropped)
@@ -117,18 +129,17 @@ export class Database implements Storage {
 
   /**
    * Opens the data and starts to replay it; appends are taken from now on, queries from `ready` on.
-   * Throws LOCKED, CORRUPTION.
+   * Throws LOCKED, NEWER_FORMAT.
    */
   static async open(options: DatabaseOptions): Promise<Database> {
-    await mkdir(join(options.path, 'narthex'), { recursive: true })
-    const store = await Store.open(join(options.path, 'narthex', 'wal'), {
-      createIfMissing: true,
-      isShared: true,
-    })
+    const folder = join(options.path, 'narthex')
+    await mkdir(folder, { recursive: true })
+    const damage = new DamageRegistry(({ what }) => options.onTrouble?.(new StorageError('CORRUPTION', what)))
+    const opened = await openLog(folder, Date.now(), (note) => damage.add(note))
     try {
-      return new Database(options, store, await listGenerations(store))
+      return new Database(options, opened, damage)
     } catch (error) {
-      await store.close()
+      await opened.store.close()
       throw error
     }
   }
@@ -202,7 +213,7 @@ export class Database implements Storage {
       this.options.isThreaded && generations.length > 0
         ? await replayInThread(slab, this.store.path, generations, limits, onDone)
         : await replayGenerations(this.store, slab, generations, limits, onDone)
-    for (const { what } of damage) this.trouble(new StorageError('CORRUPTION', what))
+    for (const note of damage) this.damage.add(note)
     const replayed = roots.map((rootAt) => new Generation(slab, rootAt))
     if (replayed.length > 0 && replayed[0].number > generations[0]) this.clearLogBefore(replayed[0].number)
     this.head.install(replayed)
@@ -212,7 +223,7 @@ export class Database implements Storage {
   /** Deletes the pages of generations below `oldest`; also those that an earlier deletion failed of. */
   private clearLogBefore(oldest: number): void {
     this.clearing = this.clearing
-      .then(() => this.store.clear(generationsRange(0, oldest)))
+      .then(() => clearGenerations(this.store, oldest))
       .catch((error) => this.trouble(error))
   }
 

@@ -149,7 +149,8 @@ export class Store {
       try {
         await this.idle()
         await this.db.close()
-        this.db = await openDatabase(this.path, this.options)
+        // Never a new, empty one in its place.
+        this.db = await openDatabase(this.path, { ...this.options, createIfMissing: false })
         this.failure = undefined
       } finally {
         this.reopening = undefined

@@ -18,7 +18,7 @@ import {
   type PageVisitor,
   readPageCount,
 } from '../wal/generation-reader.ts'
-import { generationsRange, parsePageKey } from '../wal/record.ts'
+import { generationsRange } from '../wal/record.ts'
 import type { LoggedSamples } from '../wal/samples.ts'
 import { GENERATIONS_MAX } from './directory.ts'
 import { GenerationWriter } from './generation.ts'
@@ -46,19 +46,6 @@ export interface ReplayResult {
   roots: number[]
   /** What could not be read, a note a page or gap. */
   damage: DamageNote[]
-}
-
-/** Numbers of the generations in the log, ascending. */
-export async function listGenerations(store: Store): Promise<number[]> {
-  const numbers: number[] = []
-  let from = 0
-  for (;;) {
-    const key = await store.firstKey(generationsRange(from, 0xffffffff))
-    if (key === undefined) return numbers
-    const { generation } = parsePageKey(key)
-    numbers.push(generation)
-    from = generation + 1
-  }
 }
 
 /** `onDone` is called after each generation of the log. Throws NEWER_FORMAT, NO_MEMORY. */
@@ -105,11 +92,12 @@ async function readGeneration(store: Store, number: number, visitor: PageVisitor
   return reader.damage
 }
 
-function damageNote({ what, mint, maxt, samplesLost }: LogDamage): DamageNote {
+function damageNote({ what, kept, mint, maxt, samplesLost }: LogDamage): DamageNote {
   const isFollowed = samplesLost > 0
   return {
     place: 'wal',
     what: isFollowed ? `${what}; ${samplesLost} samples behind it are lost with it` : what,
+    ...(kept !== undefined && { quarantine: kept }),
     ...(Number.isFinite(mint) && { mint }),
     ...(Number.isFinite(maxt) && { maxt }),
   }

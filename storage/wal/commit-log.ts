@@ -13,7 +13,7 @@
 import { StorageError } from '../errors.ts'
 import type { LabelBytes } from '../head/label-bytes.ts'
 import type { Page, Store } from '../store.ts'
-import { PageBuilder, pageKey } from './record.ts'
+import { PageBuilder, pageKey, SYNC_KEY } from './record.ts'
 import type { SampleBatch } from './samples.ts'
 
 export interface CommitLogOptions {
@@ -38,9 +38,6 @@ interface Turn {
   bytes: number
   waiters: { resolve: () => void; reject: (error: unknown) => void }[]
 }
-
-/** Written alone when a sync is due and nothing else is to be written. Sorts behind all pages. */
-const SYNC_KEY = new TextEncoder().encode('s')
 
 export class CommitLog {
   private readonly store: Store

@@ -4,16 +4,18 @@
  * Samples are differences to what came before. So behind a page that is damaged or missing no value is trusted until
  * the series has a self-contained sample; what comes in between is counted as lost, and never guessed.
  */
+
+import { ByteReader } from '../codec/byte-reader.ts'
 import { ByteWriter } from '../codec/byte-writer.ts'
 import { StorageError } from '../errors.ts'
 import type { Page, Store } from '../store.ts'
-import { ByteReader } from './byte-reader.ts'
 import {
   checkPage,
   damaged,
   PAGE_HEADER,
   pageKey,
   parsePageKey,
+  RECORD_FILL_IN,
   RECORD_NEXT_SERIES,
   RECORD_OPENING,
   RECORD_SAMPLES,
@@ -35,6 +37,8 @@ export interface LogDamage {
   firstPage: number
   finalPage: number
   what: string
+  /** Where the damaged original is kept, when it was found at an earlier start. */
+  kept?: string
   /** The newest time read before it, −Infinity when there is none; and the first one read behind it, else +Infinity. */
   mint: number
   maxt: number
@@ -74,7 +78,9 @@ export class GenerationReader {
       this.note(number, number, error.message)
       return
     }
-    this.readRecords(page)
+    const fillIn = readFillIn(page)
+    if (fillIn === undefined) this.readRecords(page)
+    else this.noteMissing(fillIn.finalPage + 1, number, fillIn.kept)
   }
 
   /** All pages were shown. `pageCount`: how many there have to be at least. */
@@ -82,21 +88,20 @@ export class GenerationReader {
     if (this.nextPage < pageCount) this.noteMissing(pageCount)
   }
 
-  private noteMissing(to: number): void {
-    const from = this.nextPage
-    this.note(from, to - 1, `generation ${this.number}: pages ${from} to ${to - 1} are missing`)
+  private noteMissing(to: number, from = this.nextPage, kept?: string): void {
+    this.note(from, to - 1, `generation ${this.number}: pages ${from} to ${to - 1} are missing`, kept)
     this.nextPage = to
   }
 
-  private note(firstPage: number, finalPage: number, what: string): void {
+  private note(firstPage: number, finalPage: number, what: string, kept?: string): void {
     this.last.forget()
-    const { number: generation, maxt: mint } = this
     this.damage.push({
-      generation,
+      generation: this.number,
       firstPage,
       finalPage,
       what,
-      mint,
+      ...(kept !== undefined && { kept }),
+      mint: this.maxt,
       maxt: Number.POSITIVE_INFINITY,
       samplesLost: 0,
     })
@@ -174,6 +179,29 @@ export class GenerationReader {
   }
 }
 
+/** What the first page of a generation says of the one before. */
+export interface Opening {
+  generation: number
+  pageCount: number
+}
+
+/** Undefined when the page says nothing. Requires: the page is checked. Throws CORRUPTION. */
+export function readOpening({ value }: Page): Opening | undefined {
+  const reader = new ByteReader(value, PAGE_HEADER)
+  if (reader.isAtEnd || reader.u8() !== RECORD_OPENING) return undefined
+  return { generation: reader.varint(), pageCount: reader.varint() }
+}
+
+/** What a page says that stands for lost ones, else undefined. Requires: the page is checked. Throws CORRUPTION. */
+export function readFillIn({ value }: Page): { finalPage: number; kept: string } | undefined {
+  const reader = new ByteReader(value, PAGE_HEADER)
+  if (reader.isAtEnd || reader.u8() !== RECORD_FILL_IN) return undefined
+  const finalPage = reader.varint()
+  const size = reader.varint()
+  const start = reader.skip(size)
+  return { finalPage, kept: Buffer.from(value.subarray(start, start + size)).toString() }
+}
+
 /**
  * How many pages of generation `number` are known to have been written: the next one's first page says it. 0 when that
  * page is missing, damaged or says nothing. Throws NEWER_FORMAT.
@@ -184,9 +212,8 @@ export async function readPageCount(store: Store, number: number): Promise<numbe
   if (value === undefined) return 0
   try {
     checkPage({ key, value })
-    const reader = new ByteReader(value, PAGE_HEADER)
-    if (reader.u8() !== RECORD_OPENING || reader.varint() !== number) return 0
-    return reader.varint()
+    const opening = readOpening({ key, value })
+    return opening?.generation === number ? opening.pageCount : 0
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'CORRUPTION') throw error
     // The page's own generation tells of its damage.

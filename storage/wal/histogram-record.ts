@@ -11,10 +11,11 @@
  * Spans: varint n, then n × (signed offset, varint length). Buckets: varint n, then n × count. Custom values: varint n,
  * then n × f64. A `count` is a varint when all of them are integers, else an f64.
  */
+
+import { type ByteReader, zigzag } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
 import { StorageError } from '../errors.ts'
 import type { CounterResetHint, FloatHistogram, Span } from '../model/histogram.ts'
-import { type ByteReader, zigzag } from './byte-reader.ts'
 
 const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge']
 const FLAG_INTEGERS = 4

@@ -15,6 +15,8 @@
  *   type 2  a series: varint index, labels
  *   type 3  the samples of a commit, or of a part of it (samples.ts)
  *   type 4  the generation before: varint its number, varint how many pages it has. It opens a generation.
+ *   type 5  alone in its page: from this page to page (varint) all were lost; varint length and UTF-8 text of where the
+ *           damaged original is kept
  *
  * Labels: name 0xFF value 0xFF … in the order of the names, front-coded against the series before in this page: varint
  * number of bytes in common, varint number of others, the others. At a page's start the next index is 0.
@@ -35,12 +37,16 @@ export const RECORD_NEXT_SERIES = 1
 export const RECORD_SERIES = 2
 export const RECORD_SAMPLES = 3
 export const RECORD_OPENING = 4
+export const RECORD_FILL_IN = 5
 
 /** A page is closed when it is larger than this. */
 export const PAGE_BYTES = 192 * 1024
 
 const KEY_TAG = 0x72 // 'r'
 const KEY_BYTES = 9
+
+/** Written alone, and empty, when a sync is due and nothing else is to be written. Sorts behind all pages. */
+export const SYNC_KEY = new TextEncoder().encode('s')
 
 export function pageKey(generation: number, page: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES)
@@ -171,6 +177,7 @@ function checksum(key: Uint8Array, value: Uint8Array): number {
 }
 
 export function damaged(key: Uint8Array, what: string): StorageError {
+  if (key[0] !== KEY_TAG) return new StorageError('CORRUPTION', `a record is damaged: ${what}`)
   const { generation, page } = parsePageKey(key)
   return new StorageError('CORRUPTION', `page ${page} of generation ${generation} is damaged: ${what}`)
 }

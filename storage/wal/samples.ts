@@ -24,11 +24,12 @@
  * A float whose series has no float before it in the generation, or another kind as its sample before, is
  * self-contained; and now and then another one is, so that a reader who lost a page finds its way again.
  */
+
+import { type ByteReader, unzigzag, zigzag } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
 import { StorageError } from '../errors.ts'
 import type { FloatHistogram } from '../model/histogram.ts'
 import { KIND_FLOAT, KIND_FLOAT_HISTOGRAM, KIND_HISTOGRAM, KIND_STALE } from '../model/sample.ts'
-import { type ByteReader, unzigzag, zigzag } from './byte-reader.ts'
 import { readHistogram, writeHistogram } from './histogram-record.ts'
 
 /** Samples of one commit as columns; [0, length) counts. */

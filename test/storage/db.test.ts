@@ -1,6 +1,7 @@
 // Goal: the real storage does what the interface says, and keeps it through a stop. Method: the suite that
 // memory-storage runs too, then reopenings, damage and drops of its own.
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { Matcher } from '../../storage/model/matcher.ts'
 import { KIND_FLOAT, KIND_STALE } from '../../storage/model/sample.ts'
 import { Slab } from '../../storage/slab/slab.ts'
 import { Store } from '../../storage/store.ts'
+import { oldestPage } from '../../storage/wal/oldest.ts'
 import { PageBuilder, pageKey, sealPage } from '../../storage/wal/record.ts'
 import { append, dump, labelsOf, storageSuite } from '../conformance/storage.suite.ts'
 
@@ -205,11 +207,24 @@ describe('Database', () => {
     const troubles: string[] = []
     db = await open({ onTrouble: (error) => troubles.push(error.message) })
     expect(await dump(db, ALL)).toEqual(['a 1:1 2:2 4:4 5:5 6:6 8:8'])
-    expect(troubles).toEqual([
-      'page 2 of generation 1 is damaged: its checksum does not fit',
+    const gaps = [
+      'generation 1: pages 2 to 2 are missing',
       'generation 1: pages 6 to 6 are missing',
       '1 samples lost their series to damage',
+    ]
+    expect(troubles).toEqual([
+      'the write-ahead log was damaged: page 2 of generation 1 is damaged: its checksum does not fit; ' +
+        'generation 1: pages 6 to 6 are missing; 2 gaps are left in it',
+      ...gaps,
     ])
+    await db.close()
+    // The next start finds a log that is whole, and says what is not in it.
+    troubles.length = 0
+    db = await open({ onTrouble: (error) => troubles.push(error.message) })
+    expect(troubles).toEqual(gaps)
+    const [first] = db.damage.notes
+    expect(first).toMatchObject({ place: 'wal', mint: 2, maxt: 4 })
+    expect(existsSync(join(path, 'narthex', first.quarantine!))).toBe(true)
     await db.close()
   })
 
@@ -226,7 +241,7 @@ describe('Database', () => {
       builder.addSamples({ length: 1, index, t, v, kind, lastV, isKey, histograms: [] }, 0, 1)
       return builder.finish(pageKey(i + 1, 0))
     })
-    await store.write(pages, true)
+    await store.write([oldestPage(1), ...pages], true)
     await store.close()
     const limits = { headBytesMax: 2 ** 30 }
     let samples = pages.map((_, i) => `${i + 1}:${0 - i}`)
@@ -382,7 +397,7 @@ describe('Database', () => {
   })
 
   it('refuses a log of a newer format with a sentence', async () => {
-    let db = await open()
+    const db = await open()
     await append(db, [['a', 1, 1]])
     await db.close()
     const store = await Store.open(join(path, 'narthex', 'wal'), { createIfMissing: false, isShared: false })
@@ -390,8 +405,8 @@ describe('Database', () => {
     sealPage(pageKey(1, 0), value, 3)
     await store.write([{ key: pageKey(1, 0), value }], true)
     await store.close()
-    db = await Database.open({ path })
-    await expect(db.ready()).rejects.toThrow('the write-ahead log has format 3, this version reads 2')
-    await db.close()
+    await expect(Database.open({ path })).rejects.toThrow(
+      'the write-ahead log has format 3, this version reads 2',
+    )
   })
 })
