@@ -1,5 +1,5 @@
 /** `npm run bench -- NAME [ARGUMENTS…]`: runs one benchmark of this folder. */
-const BENCHMARKS = ['scrape', 'promql'] as const
+const BENCHMARKS = ['scrape', 'promql', 'ingest', 'disk', 'churn', 'restart', 'labels'] as const
 
 interface Benchmark {
   run(args: string[]): Promise<void>
