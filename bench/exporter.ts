@@ -29,10 +29,22 @@ export interface ExporterOptions {
 export interface Exporter {
   readonly child: Child
   readonly port: number
-  /** Pages served since its start, and samples in them. */
-  served(): Promise<{ pages: number; samples: number }>
+  served(): Promise<Served>
+  /** From now on the next page served counts as the first. */
+  forgetFirst(): Promise<void>
   /** All pages become those of other pods: every series is replaced. */
   replaceAll(): Promise<void>
+}
+
+export interface Served {
+  /** Pages since its start. */
+  pages: number
+  /** Samples in them. */
+  samples: number
+  /** Of each page; what was asked for, but for rounding. */
+  pageSeries: number
+  /** Unix ms of the first page since the start or `forgetFirst`; 0 when there is none. */
+  firstAtMs: number
 }
 
 const CORE = 1
@@ -46,6 +58,9 @@ export async function startExporter(options: ExporterOptions): Promise<Exporter>
     child,
     port,
     served: async () => JSON.parse(await ask('/served')),
+    forgetFirst: async () => {
+      await ask('/forget-first')
+    },
     replaceAll: async () => {
       await ask('/replace-all')
     },
@@ -118,11 +133,18 @@ class Pages {
 
 async function serve(options: ExporterOptions): Promise<void> {
   const pages = new Pages(options)
-  let served = 0
+  let [served, firstAtMs] = [0, 0]
   const server = http.createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     const url = request.url!
     if (url === '/served') {
-      response.end(JSON.stringify({ pages: served, samples: served * pages.series }))
+      const pageSeries = pages.series
+      const answer: Served = { pages: served, samples: served * pageSeries, pageSeries, firstAtMs }
+      response.end(JSON.stringify(answer))
+      return
+    }
+    if (url === '/forget-first') {
+      firstAtMs = 0
+      response.end()
       return
     }
     if (url === '/replace-all') {
@@ -139,6 +161,7 @@ async function serve(options: ExporterOptions): Promise<void> {
     })
     response.end(body)
     served++
+    firstAtMs ||= Date.now()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -12,6 +12,8 @@ export interface Figure {
   /** What was measured; a server that was not run is left out. */
   of: Partial<Record<ServerName, number>>
   digits: number
+  /** Left out where a quotient says nothing. */
+  hasRatios?: boolean
   goals?: readonly Goal[]
 }
 
@@ -29,10 +31,10 @@ export function printFigures(title: string, figures: readonly Figure[]): void {
   }
 }
 
-function cells({ what, of, digits, goals = [] }: Figure): string[] {
+function cells({ what, of, digits, hasRatios = true, goals = [] }: Figure): string[] {
   const number = (value: number | undefined) => (value === undefined ? '–' : value.toFixed(digits))
   const ratios = (['prometheus', 'victoriametrics'] as const).map((peer) => {
-    const ratio = ratioTo(of, peer)
+    const ratio = hasRatios ? ratioTo(of, peer) : undefined
     return ratio === undefined ? '–' : ratio.toFixed(2)
   })
   const verdicts = goals.map((goal) => verdict(of, goal, digits))

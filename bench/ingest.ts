@@ -12,30 +12,25 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { removeFolder, temporaryFolder } from './children.ts'
-import { type Exporter, scrapeConfig, startExporter } from './exporter.ts'
 import { type Figure, printFigures } from './figures.ts'
 import { type Lateness, latenessBetween, latenessOf, latenessText, quantileBound } from './lateness.ts'
 import { cpuSeconds, type Memory, MemoryWatch, writtenBytes } from './proc.ts'
+import { CUT_SPAN_FLAG, checkArrival, underScrapes } from './scraped.ts'
 import {
   appendedSamples,
   hasFlag,
   ownMetrics,
   queryApi,
-  queryNumber,
   SERVERS,
   type Server,
   type ServerName,
   serverNames,
-  start,
-  untilReady,
 } from './server.ts'
 
 const CLASSES = 10
-const CUT_SPAN_FLAG = 'storage.head-cut-span'
-/** Of what the exporter has served: the last scrapes of a run are on their way. */
-const ARRIVED_SHARE_MIN = 0.98
 const LATENESS_MAX_MS = 20
+/** From here on a goal against VictoriaMetrics counts. */
+const BIG_SERIES = 500_000
 
 interface Size {
   targets: number
@@ -93,6 +88,12 @@ export async function run(args: string[]): Promise<void> {
   if (all.length === 2) printSlope(sizes, all)
 }
 
+/** The second run of ours. */
+interface Strained extends Measured {
+  /** What it differs by from the first. */
+  how: string
+}
+
 /** Runs and prints one size. Answers what memory is to be judged by: ours with cuts where that ran. */
 async function measureSize(
   size: Size,
@@ -103,72 +104,95 @@ async function measureSize(
   for (const name of names) {
     measured[name] = await measure(name, size, { cutSpanSeconds: 0, hasQueries: false })
   }
-  let cutting: Measured | undefined
-  if (names.includes('narthex')) {
-    if (hasFlag(CUT_SPAN_FLAG)) cutting = await measure('narthex', size, withCuts)
-    else {
-      console.log(`--${CUT_SPAN_FLAG} is not there: memory and lateness of ours are without cuts`)
-      if (withCuts.hasQueries) cutting = await measure('narthex', size, { ...withCuts, cutSpanSeconds: 0 })
-    }
-  }
+  const strained = names.includes('narthex') ? await measureStrained(size, withCuts) : undefined
   const title = `${size.targets} targets × ${size.series} series every ${size.intervalMs / 1000} s, ${size.seconds} s`
-  printFigures(title, figuresOf(size, measured, cutting))
-  for (const [what, run] of [
-    ['ours', measured.narthex],
-    [`ours, cuts${withCuts.hasQueries ? ' and queries' : ''}`, cutting],
-  ] as const) {
-    if (run?.lateness !== undefined) console.log(`start lateness, ${what}: ${latenessText(run.lateness)}`)
+  printFigures(title, [...figuresOf(size, measured, strained), ...strainedFigures(size, measured, strained)])
+  if (measured.narthex?.lateness !== undefined) {
+    console.log(`start lateness, ours: ${latenessText(measured.narthex.lateness)}`)
   }
-  return { ...measured, ...(cutting === undefined ? {} : { narthex: cutting }) }
+  if (strained?.lateness !== undefined) {
+    console.log(`start lateness, ours ${strained.how}: ${latenessText(strained.lateness)}`)
+  }
+  return { ...measured, ...(strained === undefined ? {} : { narthex: strained }) }
+}
+
+async function measureStrained(size: Size, options: RunOptions): Promise<Strained | undefined> {
+  const canCut = hasFlag(CUT_SPAN_FLAG)
+  if (!canCut) console.log(`--${CUT_SPAN_FLAG} is not there: memory and lateness of ours are without cuts`)
+  if (!canCut && !options.hasQueries) return undefined
+  const cutSpanSeconds = canCut ? options.cutSpanSeconds : 0
+  const ways = [...(canCut ? ['cuts'] : []), ...(options.hasQueries ? ['queries'] : [])]
+  return {
+    ...(await measure('narthex', size, { ...options, cutSpanSeconds })),
+    how: `with ${ways.join(' and ')}`,
+  }
+}
+
+const MEMORY_GOALS = [
+  { against: 'prometheus', max: 0.35 },
+  { against: 'victoriametrics', max: 1 },
+] as const
+
+const cpuOf = (one: Measured) => (one.cpuSeconds / one.samples) * 1e6
+const writtenOf = (one: Measured) => one.writtenBytes / one.samples
+
+function each(measured: Partial<Record<ServerName, Measured>>, of: (one: Measured) => number): Figure['of'] {
+  const entries = Object.entries(measured).map(([name, one]) => [name, of(one)] as const)
+  return Object.fromEntries(entries) as Figure['of']
 }
 
 function figuresOf(
   size: Size,
   measured: Partial<Record<ServerName, Measured>>,
-  cutting: Measured | undefined,
+  strained: Strained | undefined,
 ): Figure[] {
   const series = size.targets * size.series
-  const each = (of: (one: Measured) => number) => {
-    const entries = Object.entries(measured).map(([name, one]) => [name, of(one)] as const)
-    return Object.fromEntries(entries) as Figure['of']
-  }
-  const ownBytes = (one: Measured) => one.memory.ownBytes / series
-  const cpu = (one: Measured) => (one.cpuSeconds / one.samples) * 1e6
-  const written = (one: Measured) => one.writtenBytes / one.samples
-  const memoryGoals = [
-    { against: 'prometheus', max: 0.35 },
-    { against: 'victoriametrics', max: 1 },
+  const cpuGoals = [
+    { against: 'prometheus', max: 0.33 },
+    ...(series >= BIG_SERIES ? [{ against: 'victoriametrics', max: 0.7 } as const] : []),
   ] as const
-  const figures: Figure[] = [
+  const ownBytes = (one: Measured) => one.memory.ownBytes / series
+  return [
+    { what: 'CPU-s a million samples', of: each(measured, cpuOf), digits: 2, goals: cpuGoals },
     {
-      what: 'CPU-s a million samples',
-      of: each(cpu),
-      digits: 2,
-      goals: [
-        { against: 'prometheus', max: 0.33 },
-        ...(series >= 500_000 ? [{ against: 'victoriametrics', max: 0.7 } as const] : []),
-      ],
+      what: 'memory, B a series',
+      of: each(measured, ownBytes),
+      digits: 0,
+      goals: strained ? [] : MEMORY_GOALS,
     },
-    { what: 'memory, B a series', of: each(ownBytes), digits: 0, goals: cutting ? [] : memoryGoals },
-    { what: 'its peak', of: each((one) => one.peakBytes / series), digits: 0 },
-    { what: 'pages of files, B a series', of: each((one) => one.memory.fileBytes / series), digits: 0 },
-    { what: 'written to disk, B a sample', of: each(written), digits: 2 },
-  ]
-  if (cutting === undefined) return figures
-  const ours = (of: (one: Measured) => number) => ({ ...each(of), narthex: of(cutting) })
-  const late = quantileBound(cutting.lateness!, 0.99) * 1000
-  figures.push(
-    { what: 'ours with cuts: CPU-s a million', of: ours(cpu), digits: 2 },
-    { what: 'ours with cuts: memory, B a series', of: ours(ownBytes), digits: 0, goals: memoryGoals },
-    { what: 'ours with cuts: written, B a sample', of: ours(written), digits: 2 },
+    { what: 'its peak', of: each(measured, (one) => one.peakBytes / series), digits: 0 },
     {
-      what: 'ours with cuts: lateness p99, ms',
-      of: { narthex: late },
+      what: 'pages of files, B a series',
+      of: each(measured, (one) => one.memory.fileBytes / series),
+      digits: 0,
+    },
+    { what: 'written to disk, B a sample', of: each(measured, writtenOf), digits: 2 },
+  ]
+}
+
+/** Ours under strain beside the peers as they are. */
+function strainedFigures(
+  size: Size,
+  measured: Partial<Record<ServerName, Measured>>,
+  strained: Strained | undefined,
+): Figure[] {
+  if (strained === undefined) return []
+  const series = size.targets * size.series
+  const all = { ...measured, narthex: strained }
+  const ownBytes = (one: Measured) => one.memory.ownBytes / series
+  const { how } = strained
+  return [
+    { what: `ours ${how}: CPU-s a million`, of: each(all, cpuOf), digits: 2 },
+    { what: '  memory, B a series', of: each(all, ownBytes), digits: 0, goals: MEMORY_GOALS },
+    { what: '  its peak', of: each(all, (one) => one.peakBytes / series), digits: 0 },
+    { what: '  written, B a sample', of: each(all, writtenOf), digits: 2 },
+    {
+      what: '  lateness p99, ms',
+      of: { narthex: quantileBound(strained.lateness!, 0.99) * 1000 },
       digits: 1,
       goals: [{ against: 'absolute', max: LATENESS_MAX_MS }],
     },
-  )
-  return figures
+  ]
 }
 
 function printSlope(sizes: readonly Size[], all: readonly Partial<Record<ServerName, Measured>>[]): void {
@@ -178,43 +202,21 @@ function printSlope(sizes: readonly Size[], all: readonly Partial<Record<ServerN
     const [a, b] = all.map((measured) => measured[name]?.memory.ownBytes)
     if (a !== undefined && b !== undefined) of[name] = (b - a) / (big - small)
   }
-  const goals = [
-    { against: 'prometheus', max: 0.35 },
-    { against: 'victoriametrics', max: 1 },
-  ] as const
   printFigures(`Between ${small} and ${big} series`, [
-    { what: 'memory, B a series more', of, digits: 0, goals },
+    { what: 'memory, B a series more', of, digits: 0, goals: MEMORY_GOALS },
   ])
 }
 
-async function measure(name: ServerName, size: Size, options: RunOptions): Promise<Measured> {
-  const folder = temporaryFolder()
-  const { targets, series, intervalMs } = size
-  const exporter = await startExporter({ targets, series, classes: CLASSES, intervalMs, isMoving: true })
+function measure(name: ServerName, size: Size, options: RunOptions): Promise<Measured> {
+  const { targets, series, intervalMs, seconds } = size
   const isCutting = name === 'narthex' && options.cutSpanSeconds > 0
   const flags = isCutting ? [`--${CUT_SPAN_FLAG}=${options.cutSpanSeconds}s`] : []
-  const server = await start(name, folder, scrapeConfig(exporter.port, targets, intervalMs), flags)
-  try {
-    await untilReady(server)
-    await warmUp(exporter, targets, intervalMs)
-    const measured = await countFor(server, size.seconds, options.hasQueries)
-    await checkArrival(server, exporter, targets)
+  const pages = { targets, series, classes: CLASSES, intervalMs, isMoving: true }
+  return underScrapes(name, pages, flags, async (scraped) => {
+    const measured = await countFor(scraped.server, seconds, options.hasQueries)
+    await checkArrival(scraped)
     return measured
-  } finally {
-    await server.child.kill()
-    await exporter.child.kill()
-    removeFolder(folder)
-  }
-}
-
-/** Until each target was scraped twice: series are made, code is compiled. */
-async function warmUp(exporter: Exporter, targets: number, intervalMs: number): Promise<void> {
-  const deadline = Date.now() + 10 * intervalMs + 60_000
-  while ((await exporter.served()).pages < 2 * targets) {
-    if (Date.now() > deadline) throw new Error('the server does not scrape all targets')
-    await sleep(Math.min(500, intervalMs / 4))
-  }
-  await sleep(Math.min(2000, intervalMs / 2))
+  })
 }
 
 async function countFor(server: Server, seconds: number, hasQueries: boolean): Promise<Measured> {
@@ -241,17 +243,6 @@ async function countFor(server: Server, seconds: number, hasQueries: boolean): P
     peakBytes: watch.peakBytes,
     lateness: isOurs ? latenessBetween(before.lateness!, after.lateness!) : undefined,
   }
-}
-
-/** Throws unless the targets are up and what the exporter has served has been taken. */
-async function checkArrival(server: Server, exporter: Exporter, targets: number): Promise<void> {
-  const { samples: served } = await exporter.served()
-  const appended = await appendedSamples(server)
-  if (appended < served * ARRIVED_SHARE_MIN) {
-    throw new Error(`${server.name} has taken ${appended} samples of ${served} that were served`)
-  }
-  const up = await queryNumber(server, 'sum(up)', Date.now() / 1000)
-  if (up !== targets) throw new Error(`${server.name}: ${up} of ${targets} targets are up`)
 }
 
 /** Two queries over many series, each asked again as soon as it is answered. */

@@ -7,14 +7,15 @@
  * bound to core 0 (`taskset`), and is asked for its own metrics. Quantiles are the upper bounds of the buckets of
  * narthex_scrape_start_lateness_seconds.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { Child, freePort, removeFolder, temporaryFolder } from './children.ts'
+import { type Lateness, latenessBetween, latenessOf, latenessText, quantileBound } from './lateness.ts'
+import { metricSum } from './server.ts'
 
 const PORTS = 4
 const INTERVAL_SECONDS = 5
@@ -52,48 +53,33 @@ export async function run(args: string[]): Promise<void> {
 }
 
 async function measure(size: Size): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'narthex-bench-'))
-  const children: ChildProcess[] = []
+  const folder = temporaryFolder()
+  const children: Child[] = []
   try {
-    const exporter = startOnCore(1, [import.meta.filename, 'exporter', String(size.series)])
+    const exporterArgs = [import.meta.filename, 'exporter', String(size.series)]
+    const exporter = new Child(process.execPath, exporterArgs, { core: 1 })
     children.push(exporter)
-    const ports = (await firstLine(exporter)).split(' ').map(Number)
+    const ports = (await exporter.firstLine()).split(' ').map(Number)
     const config = join(folder, 'prometheus.yml')
     writeFileSync(config, configuration(size, ports))
     const serverPort = await freePort()
-    const server = startOnCore(0, [
+    const serverArgs = [
       resolve(import.meta.dirname, '../src/main.ts'),
       `--config.file=${config}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${serverPort}`,
       '--log.level=error',
-    ])
-    children.push(server)
+    ]
+    children.push(new Child(process.execPath, serverArgs, { core: 0 }))
     const url = `http://127.0.0.1:${serverPort}/metrics`
     await sleep(WARM_UP_SECONDS * 1000)
-    const before = await ownMetrics(url)
+    const before = await readMetrics(url)
     await sleep(Math.max(1, size.seconds - WARM_UP_SECONDS) * 1000)
-    report(before, await ownMetrics(url), size)
+    report(before, await readMetrics(url), size)
   } finally {
-    for (const child of children) child.kill('SIGKILL')
-    await Promise.all(children.map((child) => new Promise((done) => child.once('exit', done))))
-    rmSync(folder, { recursive: true, force: true })
+    for (const child of children) await child.kill()
+    removeFolder(folder)
   }
-}
-
-function startOnCore(core: number, args: string[]): ChildProcess {
-  return spawn('taskset', ['-c', String(core), process.execPath, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const chunk of child.stdout!) {
-    text += String(chunk)
-    if (text.includes('\n')) break
-  }
-  return text.trim()
 }
 
 function configuration({ targets, hanging }: Size, ports: number[]): string {
@@ -112,49 +98,31 @@ function configuration({ targets, hanging }: Size, ports: number[]): string {
   return `${lines.join('\n')}\n`
 }
 
-async function freePort(): Promise<number> {
-  const probe = http.createServer()
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((done) => probe.close(done))
-  return port
-}
-
 interface OwnMetrics {
   atMs: number
   cpuSeconds: number
   rssBytes: number
   samples: number
-  /** [upper bound in seconds, cumulative count]. */
-  lateness: [number, number][]
+  lateness: Lateness
 }
 
-async function ownMetrics(url: string): Promise<OwnMetrics> {
+async function readMetrics(url: string): Promise<OwnMetrics> {
   const text = await (await fetch(url)).text()
-  const value = (line: RegExp): number => {
-    const found = line.exec(text)
-    if (found === null) throw new Error(`the server's metrics lack ${line.source}`)
-    return Number(found[1])
-  }
-  const buckets = text.matchAll(/^narthex_scrape_start_lateness_seconds_bucket\{le="([^"]+)"\} (\S+)$/gm)
   return {
     atMs: Date.now(),
-    cpuSeconds: value(/^process_cpu_seconds_total (\S+)$/m),
-    rssBytes: value(/^process_resident_memory_bytes (\S+)$/m),
-    samples: value(/^prometheus_tsdb_head_samples_appended_total\{type="float"\} (\S+)$/m),
-    lateness: [...buckets].map(([, le, count]) => [
-      le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le),
-      Number(count),
-    ]),
+    cpuSeconds: metricSum(text, 'process_cpu_seconds_total'),
+    rssBytes: metricSum(text, 'process_resident_memory_bytes'),
+    samples: metricSum(text, 'prometheus_tsdb_head_samples_appended_total'),
+    lateness: latenessOf(text),
   }
 }
 
 function report(before: OwnMetrics, after: OwnMetrics, size: Size): void {
-  const steady = after.lateness.map(([le, count], i): [number, number] => [le, count - before.lateness[i][1]])
+  const steady = latenessBetween(before.lateness, after.lateness)
   const cpu = after.cpuSeconds - before.cpuSeconds
   const samples = after.samples - before.samples
   const seconds = (after.atMs - before.atMs) / 1000
-  const p99 = quantile(steady, 0.99)
+  const p99 = quantileBound(steady, 0.99)
   const lines = [
     `targets        ${size.targets}, ${size.hanging} of them hanging; ${size.series} series each, every ${INTERVAL_SECONDS} s`,
     `start-up       first ${WARM_UP_SECONDS} s: ${latenessText(before.lateness)}`,
@@ -165,17 +133,6 @@ function report(before: OwnMetrics, after: OwnMetrics, size: Size): void {
     `goal           p99 < ${GOAL_SECONDS * 1000} ms: ${p99 < GOAL_SECONDS ? 'reached' : 'missed'}`,
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
-}
-
-/** The upper bound of the bucket in which the quantile lies, in seconds. */
-function quantile(buckets: readonly [number, number][], q: number): number {
-  const count = buckets.at(-1)![1]
-  return buckets.find(([, cumulative]) => cumulative >= q * count)![0]
-}
-
-function latenessText(buckets: readonly [number, number][]): string {
-  const bounds = [0.5, 0.99, 1].map((q) => quantile(buckets, q) * 1000)
-  return `${buckets.at(-1)![1]} scrapes, p50 <= ${bounds[0]} ms, p99 <= ${bounds[1]} ms, max <= ${bounds[2]} ms`
 }
 
 /** Answers `/t/…` with a page, of which half the values change, and `/hang/…` never. Prints its ports. */
