@@ -1,0 +1,321 @@
+/**
+ * A chunk: 1 … 4,096 samples of one series as columns, times and values apart. It begins at any byte. Numbers are
+ * little-endian; "varint" and "signed" are drawn in varint.ts.
+ *
+ *   u8      bits 0–1  how the times are written (timestamps.ts)
+ *           bit 2     kinds are there, else all samples are floats
+ *           bit 3     start timestamps are there
+ *           bits 4–7  number of samples n, if under 16; else 0
+ *   varint  n, only where bits 4–7 are 0
+ *   varint  bytes of all that follows
+ *   times   (timestamps.ts)
+ *   kinds, only with bit 2: runs of samples of one kind, until they are n: varint 8 × samples + kind
+ *           (0 float, 1 stale marker, 2 histogram with integer counts, 3 histogram with float counts)
+ *   floats, if there are any: a column (values.ts) of the samples of kind 0
+ *   histograms, if there are any: (histogram-columns.ts) the samples of kinds 2 and 3
+ *   start timestamps, only with bit 3: varint bytes of them, then a column (values.ts) of n times, 0 = unknown.
+ *           Kept for what is to come: nothing writes them so far, a reader steps over them
+ *
+ * Memory that is read may be overwritten meanwhile: every count and place is checked before it is followed, loops are
+ * bounded by the 4,096, and what comes out is either samples, right or not, or CORRUPTION.
+ */
+import type { FloatHistogram } from '../model/histogram.ts'
+import { isHistogramKind, KIND_FLOAT, KIND_FLOAT_HISTOGRAM, type SampleColumns } from '../model/sample.ts'
+import type { ByteWriter } from './byte-writer.ts'
+import { halvesOf } from './float-bits.ts'
+import { describeHistograms, histogramNumbers, putHistograms, readHistograms } from './histogram-columns.ts'
+import { describeTimes, putTimes, readBounds, readTimes, type TimeBounds } from './timestamps.ts'
+import { columnRoom, describeColumn, putColumn, readColumn } from './values.ts'
+import { ByteCursor, putVarint, readVarint } from './varint.ts'
+
+export const CHUNK_SAMPLES_MAX = 4096
+
+const FLAG_KINDS = 4
+const FLAG_START_TIMESTAMPS = 8
+const SMALL_COUNT_MAX = 15
+/** The byte length is written last: so many bytes are kept for it, by the number of samples. */
+const ONE_BYTE_LENGTH_SAMPLES = 12
+/** Histogram numbers of a chunk from which on `chunkEnd` adds no sample. */
+const NUMBERS_ENOUGH = 2 ** 17
+/** No chunk is longer; what says so is garbage. */
+const BODY_BYTES_MAX = 2 ** 26
+
+const written = { mode: 0, end: 0 }
+const floats = new Float64Array(CHUNK_SAMPLES_MAX)
+const floatHalves = halvesOf(floats)
+
+/**
+ * The end of the longest chunk that may begin with sample `from`: at most CHUNK_SAMPLES_MAX samples, and fewer where
+ * their histograms are large. Requires: from < to. Returns an index in (from, to].
+ */
+export function chunkEnd(columns: SampleColumns, from: number, to: number): number {
+  const end = Math.min(to, from + CHUNK_SAMPLES_MAX)
+  if (columns.allFloat) return end
+  let numbers = 0
+  for (let i = from; i < end; i++) {
+    if (!isHistogramKind(columns.kind[i])) continue
+    numbers += histogramNumbers(columns.histograms[columns.v[i]])
+    if (numbers > NUMBERS_ENOUGH && i > from) return i
+  }
+  return end
+}
+
+/**
+ * Writes samples [from, to) of the columns as one chunk. Requires: times strictly ascending; `chunkEnd` allows it.
+ * Throws RangeError for a number of samples out of range.
+ */
+export function encodeChunk(columns: SampleColumns, from: number, to: number, out: ByteWriter): void {
+  const count = to - from
+  if (!(count >= 1 && count <= CHUNK_SAMPLES_MAX)) throw new RangeError(`a chunk of ${count} samples`)
+  let kinds = 0
+  if (!columns.allFloat) for (let i = from; i < to; i++) kinds |= columns.kind[i]
+  out.reserve(64 + 8 * count + columnRoom(count))
+  const start = out.length
+  let at = start + 1
+  if (count > SMALL_COUNT_MAX) at = putVarint(out.bytes, at, count)
+  const lengthAt = at
+  const body = lengthAt + (count <= ONE_BYTE_LENGTH_SAMPLES ? 1 : 2)
+  putTimes(columns.t, from, count, out.bytes, body, written)
+  const countBits = count > SMALL_COUNT_MAX ? 0 : count << 4
+  out.bytes[start] = written.mode | (kinds === 0 ? 0 : FLAG_KINDS) | countBits
+  if (kinds === 0) {
+    out.length = putColumn(columns.v, from, count, out.bytes, written.end)
+  } else {
+    out.length = written.end
+    putMixed(columns, from, to, out)
+  }
+  putLength(out, lengthAt, body)
+}
+
+/** Writes the byte length in front of the body; moves the body when the place that was kept is too small. */
+function putLength(out: ByteWriter, at: number, body: number): void {
+  const size = out.length - body
+  const kept = body - at
+  let needed = 1
+  for (let rest = size; rest >= 0x80; rest /= 0x80) needed++
+  if (needed > kept) {
+    const more = needed - kept
+    out.reserve(more)
+    out.bytes.copyWithin(body + more, body, out.length)
+    out.length += more
+  }
+  if (needed < kept) {
+    // Two bytes for a small number, which readers take as well.
+    out.bytes[at] = size | 0x80
+    out.bytes[at + 1] = 0
+  } else putVarint(out.bytes, at, size)
+}
+
+function putMixed(columns: SampleColumns, from: number, to: number, out: ByteWriter): void {
+  const { v, kind } = columns
+  const halves = halvesOf(v)
+  const histograms: FloatHistogram[] = []
+  let floatCount = 0
+  let runStart = from
+  for (let i = from; i < to; i++) {
+    if (kind[i] === KIND_FLOAT) {
+      floatHalves[2 * floatCount] = halves[2 * i]
+      floatHalves[2 * floatCount + 1] = halves[2 * i + 1]
+      floatCount++
+    } else if (isHistogramKind(kind[i])) {
+      histograms.push(columns.histograms[v[i]])
+    }
+    if (i + 1 === to || kind[i + 1] !== kind[i]) {
+      out.varint(8 * (i + 1 - runStart) + kind[i])
+      runStart = i + 1
+    }
+  }
+  if (floatCount > 0) {
+    out.reserve(columnRoom(floatCount))
+    out.length = putColumn(floats, 0, floatCount, out.bytes, out.length)
+  }
+  if (histograms.length > 0) putHistograms(histograms, out)
+}
+
+const cursor = new ByteCursor()
+const bounds: TimeBounds = { mint: 0, maxt: 0, step: 0 }
+const kinds = new Uint8Array(CHUNK_SAMPLES_MAX)
+/** What `readHead` found. */
+const head = { flags: 0, count: 0 }
+
+/** Leaves the cursor at the times. Throws CORRUPTION. */
+function readHead(bytes: Uint8Array, at: number): void {
+  cursor.start = at
+  cursor.at = at
+  cursor.limit = bytes.length
+  cursor.need(1)
+  head.flags = bytes[cursor.at++]
+  head.count = head.flags >>> 4
+  if (head.count === 0) head.count = readVarint(bytes, cursor)
+  if (head.count < 1 || head.count > CHUNK_SAMPLES_MAX) cursor.fail(`${head.count} samples`)
+  const size = readVarint(bytes, cursor)
+  if (size > BODY_BYTES_MAX) cursor.fail(`${size} bytes`)
+  cursor.need(size)
+  cursor.limit = cursor.at + size
+}
+
+/**
+ * Adds the samples with times in [mint, maxt], both inclusive, of the chunk at byte `at` to the columns. Times that
+ * follow on what is there are the caller's affair. Throws CORRUPTION for what cannot be a chunk; the columns are as
+ * they were then.
+ */
+export function decodeChunk(
+  bytes: Uint8Array,
+  at: number,
+  mint: number,
+  maxt: number,
+  into: SampleColumns,
+): void {
+  readHead(bytes, at)
+  const { flags, count } = head
+  const mode = flags & 3
+  readBounds(bytes, cursor, mode, count, bounds)
+  if (bounds.mint > maxt || bounds.maxt < mint) return
+  const base = into.length
+  into.reserve(base + count)
+  const { t } = into
+  readTimes(bytes, cursor, mode, count, bounds, t, base)
+  let from = 0
+  let to = count
+  if (bounds.mint < mint) while (from < count && t[base + from] < mint) from++
+  if (bounds.maxt > maxt) while (to > from && t[base + to - 1] > maxt) to--
+  if (from >= to) return
+  if ((flags & FLAG_KINDS) !== 0) readMixed(bytes, count, from, to, into)
+  else {
+    const { v, kind } = into
+    readColumn(bytes, cursor, count, v, base)
+    checkEnd(bytes, flags)
+    if (from > 0) v.copyWithin(base, base + from, base + to)
+    for (let i = base; i < base + to - from; i++) kind[i] = KIND_FLOAT
+  }
+  if (from > 0) t.copyWithin(base, base + from, base + to)
+  into.length = base + to - from
+}
+
+/** The chunk ends where its length says. */
+function checkEnd(bytes: Uint8Array, flags: number): void {
+  if ((flags & FLAG_START_TIMESTAMPS) !== 0) {
+    const size = readVarint(bytes, cursor)
+    cursor.need(size)
+    cursor.at += size
+  }
+  if (cursor.at !== cursor.limit) cursor.fail(`${cursor.limit - cursor.at} bytes too many`)
+}
+
+/** What `readKinds` found. */
+const mix = { floats: 0, stale: 0, histograms: 0 }
+
+function readKinds(bytes: Uint8Array, count: number): void {
+  mix.floats = 0
+  mix.stale = 0
+  mix.histograms = 0
+  for (let done = 0; done < count; ) {
+    const code = readVarint(bytes, cursor)
+    const kind = code % 8
+    const size = Math.floor(code / 8)
+    if (size < 1 || size > count - done || kind > KIND_FLOAT_HISTOGRAM)
+      cursor.fail('an impossible run of kinds')
+    kinds.fill(kind, done, done + size)
+    if (kind === KIND_FLOAT) mix.floats += size
+    else if (isHistogramKind(kind)) mix.histograms += size
+    else mix.stale += size
+    done += size
+  }
+}
+
+/** Values and kinds of samples [from, to) go behind what the columns have; their length stays. */
+function readMixed(bytes: Uint8Array, count: number, from: number, to: number, into: SampleColumns): void {
+  readKinds(bytes, count)
+  if (mix.floats > 0) readColumn(bytes, cursor, mix.floats, floats, 0)
+  let float = 0
+  let histogramsFrom = 0
+  for (let i = 0; i < from; i++) {
+    if (kinds[i] === KIND_FLOAT) float++
+    else if (isHistogramKind(kinds[i])) histogramsFrom++
+  }
+  const { v, kind } = into
+  const halves = halvesOf(v)
+  let end = into.length
+  let histogram = into.histograms.length
+  let isAllFloat = true
+  for (let i = from; i < to; i++, end++) {
+    kind[end] = kinds[i]
+    if (kinds[i] === KIND_FLOAT) {
+      halves[2 * end] = floatHalves[2 * float]
+      halves[2 * end + 1] = floatHalves[2 * float + 1]
+      float++
+      continue
+    }
+    isAllFloat = false
+    v[end] = isHistogramKind(kinds[i]) ? histogram++ : 0
+  }
+  const histogramCount = histogram - into.histograms.length
+  const histograms =
+    mix.histograms > 0
+      ? readHistograms(bytes, cursor, mix.histograms, histogramsFrom, histogramsFrom + histogramCount)
+      : []
+  checkEnd(bytes, head.flags)
+  for (const one of histograms) into.histograms.push(one)
+  if (!isAllFloat) into.allFloat = false
+}
+
+export interface ChunkInfo {
+  samples: number
+  /** First and final time, both inclusive. */
+  mint: number
+  maxt: number
+  /** Of the whole chunk: the next one may begin behind them. */
+  byteLength: number
+  stale: number
+  histograms: number
+  /** How the times, the floats and the histograms are written, in words; '' for what is not there. */
+  times: string
+  values: string
+  layouts: string
+}
+
+/** Bytes of the chunk at byte `at`. Throws CORRUPTION. */
+export function chunkByteLength(bytes: Uint8Array, at: number): number {
+  readHead(bytes, at)
+  return cursor.limit - at
+}
+
+/** What the chunk at byte `at` is, without its samples. Throws CORRUPTION. */
+export function chunkInfo(bytes: Uint8Array, at: number): ChunkInfo {
+  readHead(bytes, at)
+  const { flags, count } = head
+  const mode = flags & 3
+  readBounds(bytes, cursor, mode, count, bounds)
+  const { mint, maxt } = bounds
+  const times = describeTimes(bytes, cursor, mode, count, bounds)
+  mix.floats = count
+  mix.stale = 0
+  mix.histograms = 0
+  if ((flags & FLAG_KINDS) !== 0) readKinds(bytes, count)
+  const values = mix.floats > 0 ? describeColumn(bytes, cursor, mix.floats) : ''
+  const layouts = mix.histograms > 0 ? describeHistograms(bytes, cursor, mix.histograms) : ''
+  checkEnd(bytes, flags)
+  const { stale, histograms } = mix
+  return {
+    samples: count,
+    mint,
+    maxt,
+    byteLength: cursor.limit - at,
+    stale,
+    histograms,
+    times,
+    values,
+    layouts,
+  }
+}
+
+/** The same as one line, such as `120 samples, times regular 15000 ms, values delta e=2 9 bits, 160 bytes`. */
+export function describeChunk(bytes: Uint8Array, at: number): string {
+  const { samples, byteLength, stale, times, values, layouts } = chunkInfo(bytes, at)
+  const parts = [`${samples} samples`, `times ${times}`]
+  if (values !== '') parts.push(`values ${values}`)
+  if (layouts !== '') parts.push(layouts)
+  if (stale > 0) parts.push(`${stale} stale`)
+  parts.push(`${byteLength} bytes`)
+  return parts.join(', ')
+}

@@ -1,0 +1,215 @@
+/**
+ * Whole numbers near one another: what they are above their smallest, bit-packed.
+ *
+ *   signed base
+ *   u8     bits 0–5 width (0 … 53), bit 7 = outliers follow
+ *   outliers, only with bit 7: varint number of them, then for each
+ *          varint  numbers between it and the outlier before (the first one: numbers before it)
+ *          signed  number − base
+ *   packed number − base, all of them (bit-pack.ts); 0 in the places of outliers
+ *
+ * Outliers keep the width small where a few numbers are far off: a counter's reset, a missed scrape.
+ */
+import { bitWidth, PACK_WIDTH_MAX, pack, packedBytes, unpack } from './bit-pack.ts'
+import { type ByteCursor, putSigned, putVarint, readSigned, readVarint, signedSize } from './varint.ts'
+
+const FLAG_OUTLIERS = 0x80
+/** Fewer numbers are not worth the search. */
+const OUTLIERS_FROM = 16
+
+/** Differences up to this are exact in doubles, and packable. */
+export const RESIDUAL_MAX = 2 ** PACK_WIDTH_MAX - 1
+
+/** Bytes that `putResiduals` takes without outliers. */
+export function residualBytes(count: number, min: number, max: number): number {
+  return signedSize(min) + 1 + packedBytes(count, bitWidth(max - min))
+}
+
+const sorted = new Float64Array(4096)
+const inliers = new Float64Array(4096)
+
+/**
+ * Writes values[from, from + count). Requires: integers, |value| ≤ 2^53, `min` and `max` are theirs,
+ * max − min ≤ RESIDUAL_MAX, count ≤ 4096, and room. Returns the end of what was written.
+ */
+export function putResiduals(
+  values: Float64Array,
+  from: number,
+  count: number,
+  min: number,
+  max: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  const width = bitWidth(max - min)
+  if (count >= OUTLIERS_FROM && width > 1 && hasOutliers(values, from, count, max - min)) {
+    const end = putWithOutliers(values, from, count, width, bytes, at)
+    if (end > at) return end
+  }
+  at = putSigned(bytes, at, min)
+  bytes[at++] = width
+  return pack(values, from, count, min, width, bytes, at)
+}
+
+/**
+ * Whether a few numbers stretch the range: the mean distance from a middling number is under a 16th of it. A cheap
+ * question before the dear one.
+ */
+function hasOutliers(values: Float64Array, from: number, count: number, range: number): boolean {
+  const a = values[from + (count >>> 2)]
+  const b = values[from + (count >>> 1)]
+  const c = values[from + count - (count >>> 2)]
+  const middle = a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b
+  let sum = 0
+  for (let i = from; i < from + count; i++) {
+    const distance = values[i] - middle
+    sum += distance < 0 ? -distance : distance
+  }
+  return sum * 16 < range * count
+}
+
+/**
+ * Sorts, and cuts off ends one by one, the farther one first, as long as it could pay. Returns `at` when no cut is
+ * smaller than packing all with `fullWidth`.
+ */
+function putWithOutliers(
+  values: Float64Array,
+  from: number,
+  count: number,
+  fullWidth: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  for (let i = 0; i < count; i++) sorted[i] = values[from + i]
+  sorted.subarray(0, count).sort()
+  let low = 0
+  let high = count - 1
+  let bestBits = count * fullWidth
+  let bestLow = -1
+  let bestHigh = -1
+  let outlierBits = 8
+  for (let cut = 0; cut < count >>> 2 && low < high; cut++) {
+    // What stays is near the middle, so the end that is farther from it goes.
+    const middle = sorted[(low + high) >>> 1]
+    const isLow = middle - sorted[low] > sorted[high] - middle
+    outlierBits += 8 + 8 * signedSize(sorted[isLow ? low : high] - middle)
+    if (isLow) low++
+    else high--
+    const bits = outlierBits + count * bitWidth(sorted[high] - sorted[low])
+    if (bits < bestBits) {
+      bestBits = bits
+      bestLow = sorted[low]
+      bestHigh = sorted[high]
+    }
+    if (outlierBits >= bestBits) break
+  }
+  if (bestBits === count * fullWidth) return at
+  return putResidualsWithin(values, from, count, bestLow, bestHigh, bytes, at)
+}
+
+/** The same where all numbers outside of [base, high] are to be outliers. Requires: high − base ≤ RESIDUAL_MAX. */
+export function putResidualsWithin(
+  values: Float64Array,
+  from: number,
+  count: number,
+  base: number,
+  high: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  const width = bitWidth(high - base)
+  let outliers = 0
+  for (let i = 0; i < count; i++) {
+    const value = values[from + i]
+    const isIn = value >= base && value <= high
+    inliers[i] = isIn ? value : base
+    if (!isIn) outliers++
+  }
+  at = putSigned(bytes, at, base)
+  bytes[at++] = width | FLAG_OUTLIERS
+  at = putVarint(bytes, at, outliers)
+  let next = 0
+  for (let i = 0; i < count; i++) {
+    const value = values[from + i]
+    if (value >= base && value <= high) continue
+    at = putVarint(bytes, at, i - next)
+    at = putSigned(bytes, at, value - base)
+    next = i + 1
+  }
+  return pack(inliers, 0, count, base, width, bytes, at)
+}
+
+/** Writes them to out[o + i]. Throws CORRUPTION. */
+export function readResiduals(
+  bytes: Uint8Array,
+  cursor: ByteCursor,
+  count: number,
+  out: Float64Array,
+  o: number,
+): void {
+  const base = readSigned(bytes, cursor)
+  cursor.need(1)
+  const head = bytes[cursor.at++]
+  const width = head & 0x3f
+  if (width > PACK_WIDTH_MAX) cursor.fail(`numbers of ${width} bits`)
+  if ((head & FLAG_OUTLIERS) !== 0) {
+    readWithOutliers(bytes, cursor, count, base, width, out, o)
+    return
+  }
+  const size = packedBytes(count, width)
+  cursor.need(size)
+  unpack(bytes, cursor.at, count, width, base, out, o)
+  cursor.at += size
+}
+
+function readWithOutliers(
+  bytes: Uint8Array,
+  cursor: ByteCursor,
+  count: number,
+  base: number,
+  width: number,
+  out: Float64Array,
+  o: number,
+): void {
+  const outliers = readVarint(bytes, cursor)
+  if (outliers > count) cursor.fail(`${outliers} outliers of ${count}`)
+  const list = cursor.at
+  skipOutliers(bytes, cursor, outliers)
+  const size = packedBytes(count, width)
+  cursor.need(size)
+  unpack(bytes, cursor.at, count, width, base, out, o)
+  const end = cursor.at + size
+  cursor.at = list
+  let next = 0
+  for (let i = 0; i < outliers; i++) {
+    const place = next + readVarint(bytes, cursor)
+    if (place >= count) cursor.fail(`outlier ${place} of ${count}`)
+    out[o + place] = base + readSigned(bytes, cursor)
+    next = place + 1
+  }
+  cursor.at = end
+}
+
+function skipOutliers(bytes: Uint8Array, cursor: ByteCursor, outliers: number): void {
+  for (let i = 0; i < outliers; i++) {
+    readVarint(bytes, cursor)
+    readSigned(bytes, cursor)
+  }
+}
+
+/** Moves past them. Returns their width in bits. Throws CORRUPTION. */
+export function skipResiduals(bytes: Uint8Array, cursor: ByteCursor, count: number): number {
+  readSigned(bytes, cursor)
+  cursor.need(1)
+  const head = bytes[cursor.at++]
+  const width = head & 0x3f
+  if (width > PACK_WIDTH_MAX) cursor.fail(`numbers of ${width} bits`)
+  if ((head & FLAG_OUTLIERS) !== 0) {
+    const outliers = readVarint(bytes, cursor)
+    if (outliers > count) cursor.fail(`${outliers} outliers of ${count}`)
+    skipOutliers(bytes, cursor, outliers)
+  }
+  cursor.need(packedBytes(count, width))
+  cursor.at += packedBytes(count, width)
+  return width
+}
