@@ -48,12 +48,12 @@ export async function openLog(
   onDamage: (note: DamageNote) => void,
 ): Promise<OpenedLog> {
   const path = join(folder, 'wal')
+  await failIfInUse(folder)
   await clearLeftovers(folder)
   if (!(await hasLevelFiles(path))) {
     await create(folder, 'wal')
     return { store: await Store.open(path, SHARED), generations: [] }
   }
-  await failIfInUse(folder)
   const problems = await checkLevelFolder(path)
   await cloneLevelFolder(path, join(folder, 'wal-aside'), problems.length > 0)
   if (problems.length === 0) {
@@ -166,9 +166,15 @@ async function discardAside(folder: string): Promise<void> {
 async function failIfInUse(folder: string): Promise<void> {
   const [lock, probe] = [join(folder, 'wal', 'LOCK'), join(folder, 'wal-lock')]
   if (!existsSync(lock)) return
+  await removeFolder(probe)
   await mkdir(probe)
   try {
-    await link(lock, join(probe, 'LOCK'))
+    const isLinked = await link(lock, join(probe, 'LOCK')).then(
+      () => true,
+      () => false,
+    )
+    // Without links LevelDB tells it when it opens the log.
+    if (!isLinked) return
     const store = await Store.open(probe, { createIfMissing: true, isShared: false })
     await store.close()
   } catch (error) {
