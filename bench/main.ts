@@ -1,4 +1,6 @@
 /** `npm run bench -- NAME [ARGUMENTS…]`: runs one benchmark of this folder. */
+import { cpus } from 'node:os'
+
 const BENCHMARKS = ['scrape', 'promql', 'ingest', 'disk', 'churn', 'restart', 'labels'] as const
 
 interface Benchmark {
@@ -10,5 +12,7 @@ if (!(BENCHMARKS as readonly string[]).includes(name)) {
   process.stderr.write(`usage: npm run bench -- ${BENCHMARKS.join('|')} [ARGUMENTS…]\n`)
   process.exit(1)
 }
+const day = new Date().toISOString().slice(0, 10)
+console.log(`${day}, ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}`)
 const benchmark = (await import(`./${name}.ts`)) as Benchmark
 await benchmark.run(args)

@@ -24,13 +24,21 @@ export interface Server {
   readonly child: Child
 }
 
-/** Those of the names that can be started here; says in a line which cannot. */
-export function installed(names: readonly ServerName[]): ServerName[] {
+/** Those of the names that can be started here; says in a line each which version, or that it is left out. */
+function installed(names: readonly ServerName[]): ServerName[] {
   return names.filter((name) => {
-    const isThere = name === 'narthex' || existsSync(BINARY[name])
-    if (!isThere) console.log(`${name} is not installed (${BINARY[name]}): left out`)
+    if (name === 'narthex') return true
+    const isThere = existsSync(BINARY[name])
+    console.log(isThere ? version(BINARY[name]) : `${name} is not installed (${BINARY[name]}): left out`)
     return isThere
   })
+}
+
+/** Debian's package and its version. */
+function version(binary: string): string {
+  const name = binary.slice(binary.lastIndexOf('/') + 1)
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${Version}', name], { encoding: 'utf8' })
+  return `${name} ${stdout || 'of unknown version'}`
 }
 
 /** Reads `--servers a,b`. Throws RangeError at a name that is none. */
