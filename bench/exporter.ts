@@ -24,6 +24,8 @@ export interface ExporterOptions {
   intervalMs: number
   /** Whether values move. */
   isMoving: boolean
+  /** Whether pages are never compressed, even for who takes gzip. */
+  isPlain?: boolean
 }
 
 export interface Exporter {
@@ -152,7 +154,7 @@ async function serve(options: ExporterOptions): Promise<void> {
       response.end()
       return
     }
-    const isPacked = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+    const isPacked = !options.isPlain && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
     const body = pages.of(Number(url.slice('/t/'.length)), isPacked)
     response.writeHead(200, {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',

@@ -2,10 +2,10 @@
  * What it costs to scrape: CPU a sample, memory a series, bytes written, and how late scrapes begin.
  *
  *   npm run bench -- ingest [--big | --both] [--targets 100] [--series 2000] [--interval 5] [--seconds 120]
- *                           [--cut-span SECONDS] [--queries] [--servers narthex,prometheus,victoriametrics]
+ *                           [--cut-span SECONDS] [--queries] [--identity] [--servers narthex,prometheus,victoriametrics]
  *
- * The servers run one after the other under the same exporter (exporter.ts), each with both cores, with gzip, from an
- * empty folder; counting begins after a warm-up of two intervals. `--big` is 500 × 1,000 every 10 s, `--both` runs the
+ * The servers run one after the other under the same exporter (exporter.ts), each with both cores, from an empty
+ * folder, with gzip unless `--identity` is said; counting begins after a warm-up of two intervals. `--big` is 500 × 1,000 every 10 s, `--both` runs the
  * two sizes and prints the slope of memory between them. Ours runs twice: as it is, and with a short span between cuts
  * (a quarter of the time unless said), so that memory and lateness are also taken while generations are cut, written
  * and merged; `--queries` keeps two heavy queries running in that second run. CPU is of the first run.
@@ -37,6 +37,8 @@ interface Size {
   series: number
   intervalMs: number
   seconds: number
+  /** Whether pages are not compressed. */
+  isPlain: boolean
 }
 
 interface RunOptions {
@@ -68,6 +70,7 @@ export async function run(args: string[]): Promise<void> {
       big: { type: 'boolean', default: false },
       both: { type: 'boolean', default: false },
       queries: { type: 'boolean', default: false },
+      identity: { type: 'boolean', default: false },
     },
   })
   const seconds = Number(values.seconds)
@@ -76,8 +79,9 @@ export async function run(args: string[]): Promise<void> {
     series: Number(values.series),
     intervalMs: Number(values.interval) * 1000,
     seconds,
+    isPlain: values.identity,
   }
-  const big: Size = { targets: 500, series: 1000, intervalMs: 10_000, seconds }
+  const big: Size = { ...asked, targets: 500, series: 1000, intervalMs: 10_000 }
   const sizes = values.both ? [asked, big] : [values.big ? big : asked]
   const names = serverNames(values.servers)
   const cutSpanSeconds = Number(values['cut-span'] ?? Math.ceil(seconds / 4))
@@ -208,10 +212,10 @@ function printSlope(sizes: readonly Size[], all: readonly Partial<Record<ServerN
 }
 
 function measure(name: ServerName, size: Size, options: RunOptions): Promise<Measured> {
-  const { targets, series, intervalMs, seconds } = size
+  const { targets, series, intervalMs, seconds, isPlain } = size
   const isCutting = name === 'narthex' && options.cutSpanSeconds > 0
   const flags = isCutting ? [`--${CUT_SPAN_FLAG}=${options.cutSpanSeconds}s`] : []
-  const pages = { targets, series, classes: CLASSES, intervalMs, isMoving: true }
+  const pages = { targets, series, classes: CLASSES, intervalMs, isMoving: true, isPlain }
   return underScrapes(name, pages, flags, async (scraped) => {
     const measured = await countFor(scraped.server, seconds, options.hasQueries)
     await checkArrival(scraped)
