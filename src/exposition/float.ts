@@ -7,56 +7,79 @@ import { quoteString } from '../../promql/syntax/go-format.ts'
 
 /** Powers of ten that a double holds exactly. */
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
-/** Any integer of so many digits is below 2^53. */
-const DIGITS_MAX = 15
+/** A mantissa that ends below this is exact: had a digit been rounded away, it would have ended above. */
+const MANTISSA_END = 2 ** 53
 
 const ZERO = 48
 const NINE = 57
+const PLUS = 43
+const MINUS = 45
+const POINT = 46
+
+const single = new Float64Array(1)
 
 /**
- * The float that bytes [start, end) spell, by integer arithmetic: at most 15 significant digits times a power of
- * ten within ±22. Both are exact doubles, so the one rounding of their product or quotient is the right one
- * (Clinger 1990, the fast path). NaN for all other texts, valid or not: see `floatFromText`.
+ * The float that bytes [start, end) spell, if `readSimpleFloat` can read it. NaN for all other texts, valid or not: see
+ * `floatFromText`.
  */
 export function simpleFloat(bytes: Uint8Array, start: number, end: number): number {
+  return readSimpleFloat(bytes, start, end, single, 0) === end ? single[0] : Number.NaN
+}
+
+/**
+ * Reads the float that begins at byte `start` into `into[k]`, and returns the byte behind it: the first, before `end`,
+ * that cannot be part of it. −1 where there is no float, or one that needs `floatFromText`; `into[k]` may then be
+ * anything.
+ *
+ * By integer arithmetic: a mantissa below 2^53 times a power of ten within ±22. Both are exact doubles, so the one
+ * rounding of their product or quotient is the right one (Clinger 1990, the fast path).
+ */
+export function readSimpleFloat(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  into: Float64Array,
+  k: number,
+): number {
   let i = start
   let c = i < end ? bytes[i] : 0
-  const negative = c === 45
-  if (negative || c === 43) c = ++i < end ? bytes[i] : 0
-  let mantissa = 0
-  let digits = 0
-  let significant = 0
+  const isNegative = c === MINUS
+  if (isNegative || c === PLUS) c = ++i < end ? bytes[i] : 0
+  const first = i
+  // Nine digits fit into an integer of 32 bits, which V8 adds to faster than to a double.
+  let small = 0
+  for (; c >= ZERO && c <= NINE && i - first < 9; c = ++i < end ? bytes[i] : 0)
+    small = small * 10 + (c - ZERO)
+  let mantissa = small
+  for (; c >= ZERO && c <= NINE; c = ++i < end ? bytes[i] : 0) mantissa = mantissa * 10 + (c - ZERO)
+  let digits = i - first
   let exponent = 0
-  for (; c >= ZERO && c <= NINE; c = ++i < end ? bytes[i] : 0) {
-    mantissa = mantissa * 10 + (c - ZERO)
-    digits++
-    if (mantissa !== 0) significant++
-  }
-  if (c === 46) {
+  if (c === POINT) {
     c = ++i < end ? bytes[i] : 0
-    for (; c >= ZERO && c <= NINE; c = ++i < end ? bytes[i] : 0) {
-      mantissa = mantissa * 10 + (c - ZERO)
-      digits++
-      exponent--
-      if (mantissa !== 0) significant++
-    }
+    const point = i
+    for (; c >= ZERO && c <= NINE; c = ++i < end ? bytes[i] : 0) mantissa = mantissa * 10 + (c - ZERO)
+    exponent = point - i
+    digits -= exponent
   }
-  if (digits === 0 || significant > DIGITS_MAX) return Number.NaN
+  if (digits === 0 || mantissa >= MANTISSA_END) return -1
   if (c === 101 || c === 69) {
     c = ++i < end ? bytes[i] : 0
-    const negativeExponent = c === 45
-    if (negativeExponent || c === 43) c = ++i < end ? bytes[i] : 0
+    const isNegativeExponent = c === MINUS
+    if (isNegativeExponent || c === PLUS) c = ++i < end ? bytes[i] : 0
     let written = 0
-    const first = i
-    for (; c >= ZERO && c <= NINE && i - first < 4; c = ++i < end ? bytes[i] : 0)
+    const from = i
+    for (; c >= ZERO && c <= NINE && i - from < 4; c = ++i < end ? bytes[i] : 0)
       written = written * 10 + (c - ZERO)
-    if (i === first) return Number.NaN
-    exponent += negativeExponent ? -written : written
+    if (i === from || (c >= ZERO && c <= NINE)) return -1
+    exponent += isNegativeExponent ? -written : written
   }
-  if (i !== end) return Number.NaN
-  if (exponent < -22 || exponent > 22) return mantissa === 0 ? (negative ? -0 : 0) : Number.NaN
+  if (exponent < -22 || exponent > 22) {
+    if (mantissa !== 0) return -1
+    exponent = 0
+  }
   const value = exponent < 0 ? mantissa / POWERS_OF_TEN[-exponent] : mantissa * POWERS_OF_TEN[exponent]
-  return negative ? -value : value
+  into[k] = isNegative ? -value : value
+  return i
 }
 
 const DECIMAL = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/

@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { decodeUtf8, type ExpositionError, expositionError, quoteBytes } from './exposition-error.ts'
-import { floatFault, floatFromText, normalizeFloatLabel, simpleFloat } from './float.ts'
+import { floatFault, floatFromText, normalizeFloatLabel, readSimpleFloat, simpleFloat } from './float.ts'
 import { readPlainLabels, unescapeLabel } from './label-text.ts'
 import {
   BLANK,
@@ -77,14 +77,16 @@ export class TextParser {
   /** The type of the last TYPE line, which also says whether `le` and `quantile` are floats. */
   metricType: MetricType | undefined = undefined
 
+  /** Where the next entry begins. A reader that knows what the entries there are may set it to the end of one. */
+  at = 0
+  /** Where the current entry begins. */
+  entryStart = 0
+  /** Behind the last newline. Before it every loop of the plain path ends at a newline without asking. */
+  readonly plainEnd: number
+
   private readonly body: Buffer
   private readonly lexer: TextLexer
-  /** Behind the last newline. Before it every loop of the plain path ends at a newline without asking. */
-  private readonly plainEnd: number
-  /** Where the next entry begins. */
-  private at = 0
-  /** Where the current entry begins. */
-  private entryStart = 0
+  private readonly float = new Float64Array(1)
   /** Newlines before `countedTo`, for `line`. */
   private newlines = 0
   private countedTo = 0
@@ -187,9 +189,14 @@ export class TextParser {
     do i++
     while (BYTE_CLASS[body[i]] & BLANK)
     const valueStart = i
-    while (body[i] > 32 && body[i] !== 123) i++
-    const value = this.plainFloat(valueStart, i)
-    if (value === undefined) return false
+    i = readSimpleFloat(body, i, this.plainEnd, this.float, 0)
+    let value = this.float[0]
+    if (i < 0 || body[i] > 32) {
+      i = this.plainTokenEnd(valueStart)
+      const other = floatFromText(body.toString('latin1', valueStart, i))
+      if (other === undefined) return false
+      value = other
+    }
     while (BYTE_CLASS[body[i]] & BLANK) i++
     let timestampMs = Number.NaN
     if (BYTE_CLASS[body[i]] & DIGIT) {
@@ -243,6 +250,13 @@ export class TextParser {
       seen |= body[i]
     }
     return seen >= 128 && !isUtf8(body.subarray(start, i)) ? -1 : i
+  }
+
+  /** End of the value that begins at `i`. Requires a newline behind it. */
+  private plainTokenEnd(i: number): number {
+    const { body } = this
+    while (body[i] > 32 && body[i] !== 123) i++
+    return i
   }
 
   private plainFloat(start: number, end: number): number | undefined {

@@ -11,9 +11,8 @@ import { type Clock, MAX_DELAY_MS, type Timer } from './clock.ts'
 import type { FailureLog } from './failure-log.ts'
 import { goDurationText, type ScrapeMetrics } from './metrics.ts'
 import { isDue, nextTick, type Schedule, snappedMs, tickAfter } from './schedule.ts'
-import { type FetchedPage, ScrapeState, type WrittenPage } from './scrape-state.ts'
+import { type FetchedPage, type ScrapeSharing, ScrapeState, type WrittenPage } from './scrape-state.ts'
 import type { ScrapeSettings } from './settings.ts'
-import type { Slices } from './slices.ts'
 import type { ActiveTarget, MetricMetadata, TargetHealth } from './status.ts'
 import type { Target } from './target.ts'
 import { scrapeOffsetMs } from './target-hash.ts'
@@ -25,9 +24,8 @@ export interface Fetcher {
 }
 
 /** What all loops of the server share. */
-export interface ScrapeServices {
+export interface ScrapeServices extends ScrapeSharing {
   storage: Appendable
-  slices: Slices
   clock: Clock
   metrics: ScrapeMetrics
   logger: Logger
@@ -72,7 +70,7 @@ export class ScrapeLoop {
   constructor(services: ScrapeServices, options: LoopOptions) {
     this.services = services
     this.options = options
-    this.state = new ScrapeState(options.target.labels, services.storage, services.slices)
+    this.state = new ScrapeState(options.target.labels, services.storage, services)
     this.schedule = scheduleOf(options)
   }
 
@@ -84,8 +82,8 @@ export class ScrapeLoop {
     return this.state.metadata.entries
   }
 
-  get metadataBytes(): number {
-    return this.state.metadata.bytes
+  get metadataSize(): { entries: number; bytes: number } {
+    return { entries: this.state.metadata.size, bytes: this.state.metadata.bytes }
   }
 
   status(): ActiveTarget {

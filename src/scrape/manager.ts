@@ -8,8 +8,10 @@ import { HttpClient } from '../http/client.ts'
 import { HostLookup } from '../http/host-lookup.ts'
 import { type Clock, SYSTEM_CLOCK } from './clock.ts'
 import type { Fetcher } from './loop.ts'
+import { MetadataPool } from './metadata.ts'
 import { createScrapeMetrics, removePool } from './metrics.ts'
 import { type PoolServices, ScrapePool } from './pool.ts'
+import { SampleRow } from './sample-row.ts'
 import { SNAP_MAX_MS } from './schedule.ts'
 import { configText } from './settings.ts'
 import { Slices } from './slices.ts'
@@ -54,6 +56,8 @@ export class ScrapeManager implements ScrapeStatus {
       logger: options.logger,
       metrics: createScrapeMetrics(options.registry, () => this.countMetadata()),
       slices: new Slices(),
+      row: new SampleRow(),
+      metadataPool: new MetadataPool(),
       clock: options.clock ?? SYSTEM_CLOCK,
       client: options.client ?? this.ownClient!,
       userAgent: options.userAgent,
@@ -148,8 +152,9 @@ export class ScrapeManager implements ScrapeStatus {
       let entries = 0
       let bytes = 0
       for (const loop of this.running.get(pool)!.pool.activeLoops()) {
-        entries += loop.metadata.size
-        bytes += loop.metadataBytes
+        const size = loop.metadataSize
+        entries += size.entries
+        bytes += size.bytes
       }
       yield { pool, entries, bytes }
     }

@@ -1,9 +1,9 @@
 /** The series that a scrape says of itself: `up` and the rest, with the target's labels, never relabelled. */
-import { APPEND_NO_MEMORY } from '../../storage/errors.ts'
-import type { Appender } from '../../storage/interface.ts'
+import { APPEND_NO_MEMORY, APPEND_UNKNOWN_REF } from '../../storage/errors.ts'
+import type { Appender, SeriesRef } from '../../storage/interface.ts'
 import { type Labels, LabelsBuilder, METRIC_NAME } from '../../storage/model/labels.ts'
 import { KIND_FLOAT, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
-import { CachedSeries, registerSeries } from './series-cache.ts'
+import { registerSeries } from './series-cache.ts'
 
 export interface ScrapeReport {
   isUp: boolean
@@ -33,11 +33,14 @@ const EXTRA = [
   ['scrape_body_size_bytes', (report) => report.bodyBytes],
 ] as const satisfies readonly ReportSeriesRule[]
 
+const ALL: readonly ReportSeriesRule[] = [...ALWAYS, ...EXTRA]
+
 type ReportSeriesRule = readonly [name: string, value: (report: ScrapeReport) => number]
 
 export class ReportSeries {
   private readonly targetLabels: Labels
-  private readonly series = new Map<string, CachedSeries>()
+  /** By the places of `ALL`; 0 where there is no ref yet. */
+  private readonly refs = new Float64Array(ALL.length)
 
   constructor(targetLabels: Labels) {
     this.targetLabels = targetLabels
@@ -46,29 +49,32 @@ export class ReportSeries {
   /** Returns how many samples found no memory. That one has a newer sample is fine: its target came back. */
   append(appender: Appender, t: number, report: ScrapeReport, withExtra: boolean): number {
     let refused = 0
-    for (const [name, value] of rulesOf(withExtra)) {
-      if (!this.appendOne(appender, name, t, value(report), KIND_FLOAT)) refused++
+    for (let i = 0; i < countOf(withExtra); i++) {
+      if (!this.appendOne(appender, i, t, ALL[i][1](report), KIND_FLOAT)) refused++
     }
     return refused
   }
 
   appendStale(appender: Appender, t: number, withExtra: boolean): void {
-    for (const [name] of rulesOf(withExtra)) this.appendOne(appender, name, t, 0, KIND_STALE)
+    for (let i = 0; i < countOf(withExtra); i++) this.appendOne(appender, i, t, 0, KIND_STALE)
   }
 
-  private appendOne(appender: Appender, name: string, t: number, v: number, kind: PlainKind): boolean {
-    let series = this.series.get(name)
-    if (series === undefined) {
-      const labels = new LabelsBuilder(this.targetLabels).set(METRIC_NAME, name).labels()
-      const ref = registerSeries(appender, labels)
-      if (ref === undefined) return false
-      series = new CachedSeries(name, labels, ref, 0)
-      this.series.set(name, series)
+  private appendOne(appender: Appender, i: number, t: number, v: number, kind: PlainKind): boolean {
+    if (this.refs[i] !== 0) {
+      const outcome = appender.append(this.refs[i], t, v, kind)
+      if (outcome !== APPEND_UNKNOWN_REF) return outcome !== APPEND_NO_MEMORY
     }
-    return series.append(appender, t, v, kind) !== APPEND_NO_MEMORY
+    const ref: SeriesRef | undefined = registerSeries(appender, this.labelsOf(i))
+    if (ref === undefined) return false
+    this.refs[i] = ref
+    return appender.append(ref, t, v, kind) !== APPEND_NO_MEMORY
+  }
+
+  private labelsOf(i: number): Labels {
+    return new LabelsBuilder(this.targetLabels).set(METRIC_NAME, ALL[i][0]).labels()
   }
 }
 
-function rulesOf(withExtra: boolean): readonly ReportSeriesRule[] {
-  return withExtra ? [...ALWAYS, ...EXTRA] : ALWAYS
+function countOf(withExtra: boolean): number {
+  return withExtra ? ALL.length : ALWAYS.length
 }

@@ -6,10 +6,11 @@ import type { Appendable, Appender } from '../../storage/interface.ts'
 import type { Labels } from '../../storage/model/labels.ts'
 import { negotiateType } from '../exposition/content-type.ts'
 import { ExpositionError } from '../exposition/exposition-error.ts'
-import { MetadataCache } from './metadata.ts'
+import { MetadataCache, type MetadataPool } from './metadata.ts'
 import { Page } from './page.ts'
 import { ReportSeries, type ScrapeReport } from './report.ts'
 import { LabelError } from './sample-labels.ts'
+import type { SampleRow } from './sample-row.ts'
 import { SeriesCache } from './series-cache.ts'
 import type { ScrapeSettings } from './settings.ts'
 import type { Slices } from './slices.ts'
@@ -52,18 +53,26 @@ const NO_COUNTS: PageCounts = {
   isSampleLimitExceeded: false,
 }
 
+/** What the targets of a server share. */
+export interface ScrapeSharing {
+  slices: Slices
+  row: SampleRow
+  metadataPool: MetadataPool
+}
+
 export class ScrapeState {
-  readonly metadata = new MetadataCache()
+  readonly metadata: MetadataCache
   private readonly targetLabels: Labels
   private readonly storage: Appendable
-  private readonly slices: Slices
+  private readonly sharing: ScrapeSharing
   private readonly series = new SeriesCache()
   private readonly reportSeries: ReportSeries
 
-  constructor(targetLabels: Labels, storage: Appendable, slices: Slices) {
+  constructor(targetLabels: Labels, storage: Appendable, sharing: ScrapeSharing) {
+    this.metadata = new MetadataCache(sharing.metadataPool)
     this.targetLabels = targetLabels
     this.storage = storage
-    this.slices = slices
+    this.sharing = sharing
     this.reportSeries = new ReportSeries(targetLabels)
   }
 
@@ -89,16 +98,16 @@ export class ScrapeState {
     if (fault !== undefined) return this.endScrape(appender, times.scrapeMs, NO_COUNTS, fault)
 
     const rules = { ...settings.pageRules, targetLabels: this.targetLabels }
-    const series = { cache: this.series, metadata: this.metadata }
-    const page = new Page(fetched.body, appender, series, rules, times)
+    const surroundings = { cache: this.series, metadata: this.metadata, row: this.sharing.row }
+    const page = new Page(fetched.body, appender, surroundings, rules, times)
     let error: Error | undefined
     try {
-      await this.slices.run((deadlineMs) => page.read(deadlineMs))
+      await this.sharing.slices.run((deadlineMs) => page.read(deadlineMs))
       if (page.isSampleLimitExceeded) error = new Error('sample limit exceeded')
     } catch (thrown) {
       if (!(thrown instanceof ExpositionError || thrown instanceof LabelError)) {
         appender.rollback()
-        this.series.endScrape(false)
+        this.endCaches(false)
         throw thrown
       }
       error = thrown
@@ -117,9 +126,14 @@ export class ScrapeState {
   async writeEnd(t: number, withExtra: boolean): Promise<void> {
     const appender = this.storage.appender()
     this.series.endAbsent(appender, t)
-    this.series.endScrape(false)
+    this.endCaches(false)
     this.reportSeries.appendStale(appender, t, withExtra)
     await appender.commit()
+  }
+
+  private endCaches(isGood: boolean): boolean {
+    this.metadata.endScrape(this.series.scrape, isGood)
+    return this.series.endScrape(isGood)
   }
 
   private endScrape(
@@ -130,8 +144,7 @@ export class ScrapeState {
   ): WrittenPage {
     const isGood = error === undefined && counts !== NO_COUNTS
     this.series.endAbsent(appender, t)
-    if (isGood) this.metadata.expire(this.series.scrape)
-    const isCacheFlushed = this.series.endScrape(isGood)
+    const isCacheFlushed = this.endCaches(isGood)
     return {
       appender,
       error,

@@ -75,14 +75,16 @@ export class ExpositionMutator {
     return Buffer.from(page, 'latin1')
   }
 
-  private excerpt(linesMax: number): string {
+  /** A run of up to `linesMax` lines as they were recorded. */
+  excerpt(linesMax: number): string {
     const lines = this.random.pick(this.pages)
     const count = Math.min(this.random.int(1, linesMax), lines.length)
     const first = this.random.int(0, lines.length - count)
     return `${lines.slice(first, first + count).join('\n')}\n`
   }
 
-  private damage(page: string): string {
+  /** One damage, to a page as latin1. */
+  damage(page: string): string {
     const { random } = this
     const at = random.int(0, page.length)
     const length = random.chance(0.8) ? 1 : random.int(1, 12)

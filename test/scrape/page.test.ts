@@ -420,6 +420,10 @@ describe('a bug on the way', () => {
           if (this.isBroken) throw new TypeError('x is not a function')
           return appender.append(ref, t, v, kind)
         },
+        appendRow: (refs, v, count, t, outcomes) => {
+          if (this.isBroken) throw new TypeError('x is not a function')
+          return appender.appendRow(refs, v, count, t, outcomes)
+        },
       }
     }
   }

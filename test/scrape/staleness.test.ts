@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { HttpError } from '../../src/http/http-error.ts'
 import { makeRelabelRule } from '../../src/relabel/build.ts'
-import { APPEND_UNKNOWN_REF } from '../../storage/errors.ts'
+import { APPEND_UNKNOWN_REF, APPENDED } from '../../storage/errors.ts'
 import type { Appender } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
 import { type Answer, configOf, deferred, group, job, Scraping, START_MS } from './fixture.ts'
@@ -265,6 +265,11 @@ describe('refs that storage has forgotten', () => {
         },
         append: (ref, t, v, kind) =>
           this.known.has(ref) ? appender.append(ref, t, v, kind) : APPEND_UNKNOWN_REF,
+        appendRow: (refs, v, count, t, outcomes) => {
+          appender.appendRow(refs, v, count, t, outcomes)
+          for (let i = 0; i < count; i++) if (!this.known.has(refs[i])) outcomes[i] = APPEND_UNKNOWN_REF
+          return outcomes.subarray(0, count).filter((outcome) => outcome !== APPENDED).length
+        },
       }
     }
   }
