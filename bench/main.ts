@@ -1,4 +1,6 @@
 /** `npm run bench -- NAME [ARGUMENTS…]`: runs one benchmark of this folder. */
+import { cpus } from 'node:os'
+
 const BENCHMARKS = ['scrape', 'page', 'promql', 'ingest', 'disk', 'churn', 'restart', 'labels'] as const
 
 interface Benchmark {
