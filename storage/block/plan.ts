@@ -26,6 +26,8 @@ export interface MergeLimits {
   inputBytesMax: number
   /** Generations from this one on are in memory still, and so that no sample is seen twice or not at all their blocks wait. */
   liveGeneration: number
+  /** Ids of blocks that are left as they are: they could not be read whole. */
+  excluded?: ReadonlySet<number>
 }
 
 export interface MergePlan<B extends PlannedBlock = PlannedBlock> {
@@ -152,10 +154,16 @@ class Planner<B extends PlannedBlock> {
 
   /** Neighbours in arrival that fit one merge. */
   private *parts(members: readonly B[]): Generator<B[]> {
+    const hull = hullOf(members)
+    const obstacles = this.all.filter((block) => !this.isSettled(block) && overlap(block, hull))
     let part: B[] = []
     let bytes = 0
     for (const block of members) {
-      if (bytes + block.bytes > this.limits.inputBytesMax) {
+      const isApart = obstacles.some(
+        (obstacle) =>
+          part.length > 0 && compareArrival(part[0], obstacle) < 0 && compareArrival(obstacle, block) < 0,
+      )
+      if (isApart || bytes + block.bytes > this.limits.inputBytesMax) {
         yield part
         part = []
         bytes = 0
@@ -187,8 +195,8 @@ class Planner<B extends PlannedBlock> {
     return { inputs: sorted, level: 1 + sorted.reduce((level, block) => Math.max(level, block.level), 0) }
   }
 
-  private isSettled({ finalGeneration }: B): boolean {
-    return finalGeneration < this.limits.liveGeneration
+  private isSettled({ id, finalGeneration }: B): boolean {
+    return finalGeneration < this.limits.liveGeneration && this.limits.excluded?.has(id) !== true
   }
 }
 

@@ -53,6 +53,7 @@ describe('planMerge', () => {
   it('leaves generations alone that are in memory', () => {
     expect(planned(halfHours(5), { liveGeneration: 4 })).toEqual([1, 2, 3])
     expect(planned(halfHours(5), { liveGeneration: 2 })).toBeUndefined()
+    expect(planned(halfHours(5), { excluded: new Set([2]) })).toEqual([3, 4])
   })
 
   it('does not rewrite a large block for a small one', () => {
