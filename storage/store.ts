@@ -6,7 +6,8 @@
  * `reopen` closes the database under live readers: it waits for the reads that run, those that come wait for it,
  * and a scan goes on behind the last key it gave.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Level } from 'level'
 import { StorageError } from './errors.ts'
 
@@ -30,6 +31,7 @@ export interface StoreOptions {
 /** In Node `level` is classic-level, whose own methods its types leave out. */
 type Database = Level<Uint8Array, Uint8Array> & {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
+  getSync(key: Uint8Array, options: { fillCache: boolean }): Uint8Array | undefined
 }
 
 const WRITE_BUFFER_BYTES = 8 * 2 ** 20
@@ -236,4 +238,125 @@ function writeFailed(path: string, error: unknown): StorageError {
 
 function closed(path: string): StorageError {
   return new StorageError('CLOSED', `${path} is closed`)
+}
+
+/** Of a folder that is filled once. Each memory table becomes a table file, so this is about the size of those. */
+const FOLDER_BUFFER_BYTES = 16 * 2 ** 20
+
+/** LevelDB's files that a sealed folder does not need: its texts, its lock, and the emptied log. */
+const LEFT_OVER = /^(LOCK|LOG|LOG\.old|\d+\.log)$/
+
+/** Fills a new LevelDB folder that is never written again once it is sealed. Pages come best in the order of keys. */
+export class FolderBuilder {
+  private readonly path: string
+  private readonly db: Database
+
+  private constructor(path: string, db: Database) {
+    this.path = path
+    this.db = db
+  }
+
+  /** Makes the folder, which must not be there yet. Throws WRITE_FAILED. */
+  static async create(path: string): Promise<FolderBuilder> {
+    try {
+      await mkdir(path)
+      return new FolderBuilder(path, await openFolder(path, true))
+    } catch (error) {
+      throw writeFailed(path, error)
+    }
+  }
+
+  /** Throws WRITE_FAILED; then the folder is of no use any more. */
+  async write(pages: readonly Page[]): Promise<void> {
+    try {
+      await this.db.batch(pages.map(({ key, value }) => ({ type: 'put' as const, key, value })))
+    } catch (error) {
+      throw writeFailed(this.path, error)
+    }
+  }
+
+  /**
+   * Moves everything into table files and closes; then all of it would survive a power cut under its present name.
+   * Throws WRITE_FAILED.
+   */
+  async seal(): Promise<void> {
+    try {
+      await this.db.compactRange(new Uint8Array(0), new Uint8Array([0xff]))
+      await this.db.close()
+      for (const name of await readdir(this.path)) {
+        const path = join(this.path, name)
+        if (!LEFT_OVER.test(name)) await syncPath(path)
+        else if (name.endsWith('.log') && (await stat(path)).size > 0) throw new Error(`${name} is not empty`)
+        else await rm(path)
+      }
+      await syncPath(this.path)
+    } catch (error) {
+      throw writeFailed(this.path, error)
+    }
+  }
+
+  /** Closes, and removes the folder. */
+  async abort(): Promise<void> {
+    await this.db.close()
+    await rm(this.path, { recursive: true, force: true })
+  }
+}
+
+/** Reads a sealed folder, synchronously. LevelDB writes into it at opening: to be given a clone of the real one. */
+export class SealedFolder {
+  private readonly path: string
+  private readonly db: Database
+
+  private constructor(path: string, db: Database) {
+    this.path = path
+    this.db = db
+  }
+
+  /** Throws CORRUPTION when LevelDB cannot open it. */
+  static async open(path: string): Promise<SealedFolder> {
+    return new SealedFolder(path, await openFolder(path, false))
+  }
+
+  /** Throws CORRUPTION when LevelDB cannot read what it looks for. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.db.getSync(key, { fillCache: false })
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new StorageError('CORRUPTION', `cannot read from ${this.path}: ${reason}`, { cause: error })
+    }
+  }
+
+  close(): Promise<void> {
+    return this.db.close()
+  }
+}
+
+async function openFolder(path: string, isNew: boolean): Promise<Database> {
+  const db = new Level<Uint8Array, Uint8Array>(path, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: isNew,
+    errorIfExists: isNew,
+    writeBufferSize: FOLDER_BUFFER_BYTES,
+    maxFileSize: FOLDER_BUFFER_BYTES,
+    cacheSize: 0,
+    // Pages are packed as it is, and PageFinder looks for them in the tables as they were written.
+    compression: false,
+  }) as Database
+  try {
+    await db.open()
+    return db
+  } catch (error) {
+    throw openFailed(path, error)
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }

@@ -40,4 +40,15 @@ export class Matcher {
     if (this.op === '=') return [this.value]
     return this.op === '=~' ? this.regex!.literals : undefined
   }
+
+  /** The values that alone fail, where the matcher is `!=` or the opposite of a plain set; else undefined. */
+  excluded(): readonly string[] | undefined {
+    if (this.op === '!=') return [this.value]
+    return this.op === '!~' ? this.regex!.literals : undefined
+  }
+
+  /** Of `=~` every value that passes begins with this text, of `!~` every value that fails; '' when nothing is known. */
+  prefix(): string {
+    return this.regex?.prefix ?? ''
+  }
 }
