@@ -31,7 +31,6 @@ export interface StoreOptions {
 /** In Node `level` is classic-level, whose own methods its types leave out. */
 type Database = Level<Uint8Array, Uint8Array> & {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
-  getSync(key: Uint8Array, options: { fillCache: boolean }): Uint8Array | undefined
 }
 
 const WRITE_BUFFER_BYTES = 8 * 2 ** 20
@@ -260,7 +259,7 @@ export class FolderBuilder {
   static async create(path: string): Promise<FolderBuilder> {
     try {
       await mkdir(path)
-      return new FolderBuilder(path, await openFolder(path, true))
+      return new FolderBuilder(path, await openNewFolder(path))
     } catch (error) {
       throw writeFailed(path, error)
     }
@@ -302,46 +301,16 @@ export class FolderBuilder {
   }
 }
 
-/** Reads a sealed folder, synchronously. LevelDB writes into it at opening: to be given a clone of the real one. */
-export class SealedFolder {
-  private readonly path: string
-  private readonly db: Database
-
-  private constructor(path: string, db: Database) {
-    this.path = path
-    this.db = db
-  }
-
-  /** Throws CORRUPTION when LevelDB cannot open it. */
-  static async open(path: string): Promise<SealedFolder> {
-    return new SealedFolder(path, await openFolder(path, false))
-  }
-
-  /** Throws CORRUPTION when LevelDB cannot read what it looks for. */
-  get(key: Uint8Array): Uint8Array | undefined {
-    try {
-      return this.db.getSync(key, { fillCache: false })
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new StorageError('CORRUPTION', `cannot read from ${this.path}: ${reason}`, { cause: error })
-    }
-  }
-
-  close(): Promise<void> {
-    return this.db.close()
-  }
-}
-
-async function openFolder(path: string, isNew: boolean): Promise<Database> {
+async function openNewFolder(path: string): Promise<Database> {
   const db = new Level<Uint8Array, Uint8Array>(path, {
     keyEncoding: 'view',
     valueEncoding: 'view',
-    createIfMissing: isNew,
-    errorIfExists: isNew,
+    createIfMissing: true,
+    errorIfExists: true,
     writeBufferSize: FOLDER_BUFFER_BYTES,
     maxFileSize: FOLDER_BUFFER_BYTES,
     cacheSize: 0,
-    // Pages are packed as it is, and PageFinder looks for them in the tables as they were written.
+    // Pages are packed as it is, and are read from the tables as they were written.
     compression: false,
   }) as Database
   try {

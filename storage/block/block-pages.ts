@@ -32,7 +32,7 @@ export class BlockPages {
   private readonly postingsSlots: CacheSlots<PostingsPage> = []
   /** Notes of pages that are lost, by kind and number. */
   private readonly lost = new Map<number, DamageNote>()
-  /** Whether it was said that pages are read past LevelDB. */
+  /** Whether it was said that pages have to be looked for. */
   private isDetourNoted = false
 
   private constructor(
@@ -55,13 +55,8 @@ export class BlockPages {
   }
 
   /** Throws CORRUPTION when there is no meta page, NEWER_FORMAT when it is of a later version. */
-  static async open(
-    folder: string,
-    cloneFolder: string,
-    onDamage: DamageListener,
-    cache: PageCache,
-  ): Promise<BlockPages> {
-    const source = await PageSource.open(folder, cloneFolder)
+  static async open(folder: string, onDamage: DamageListener, cache: PageCache): Promise<BlockPages> {
+    const source = await PageSource.open(folder)
     try {
       const first = source.read(PAGE_META, 0, undefined)
       const reading = first.page === undefined ? source.read(PAGE_META_COPY, 0, undefined) : first
@@ -70,11 +65,11 @@ export class BlockPages {
       }
       const { meta, pages } = readMeta(reading.page)
       const block = new BlockPages(folder, source, cache, onDamage, meta, pages)
-      if (source.fault !== undefined) block.noteDetour('', source.fault)
-      else if (first.fault !== undefined) block.noteDetour(pageName(PAGE_META, 0), first.fault)
+      if (source.fault !== undefined) block.noteDetour(source.fault)
+      else if (first.fault !== undefined) block.noteDetour(`${pageName(PAGE_META, 0)}: ${first.fault}`)
       return block
     } catch (error) {
-      await source.close()
+      source.close()
       throw error
     }
   }
@@ -126,18 +121,18 @@ export class BlockPages {
     return low
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.cache.clear(this.chunkSlots)
     this.cache.clear(this.seriesSlots)
     this.cache.clear(this.postingsSlots)
-    await this.source.close()
+    this.source.close()
   }
 
   private load(kind: PageKind, number: number, checksum: number): Buffer | undefined {
     if (this.lost.has(pageId(kind, number))) return undefined
     const { page, fault } = this.source.read(kind, number, checksum)
     if (page === undefined) this.noteLoss(kind, number, fault!)
-    else if (fault !== undefined) this.noteDetour(pageName(kind, number), fault)
+    else if (fault !== undefined) this.noteDetour(`${pageName(kind, number)}: ${fault}`)
     return page
   }
 
@@ -166,11 +161,12 @@ export class BlockPages {
     this.onDamage(note)
   }
 
-  private noteDetour(page: string, what: string): void {
+  /** Something is damaged, and all pages could be read nevertheless. Said once. */
+  private noteDetour(what: string): void {
     if (this.isDetourNoted) return
     this.isDetourNoted = true
     const { mint, maxt } = this.meta
-    this.onDamage({ block: this.folder, page, what, isLost: false, series: '', mint, maxt })
+    this.onDamage({ block: this.folder, page: '', what, isLost: false, series: '', mint, maxt })
   }
 
   private describe(ref: number): string {

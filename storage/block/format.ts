@@ -15,8 +15,8 @@
  *   bytes 12–15  u32 bytes of the page, header included
  *   bytes 16–    content
  *
- * A page names itself, so that it can be told apart from any other bytes: where LevelDB's own files are damaged,
- * pages are found by looking for them in its tables.
+ * A page names itself, so that it can be told apart from any other bytes: where the structure of LevelDB's
+ * tables is damaged, pages are found by looking for them.
  */
 import { crc32 } from 'node:zlib'
 import { StorageError } from '../errors.ts'
@@ -72,7 +72,7 @@ export interface BlockMeta {
 export interface DamageNote {
   /** Path of the block's folder. */
   block: string
-  /** Which page, such as `chunk page 12`; '' for LevelDB's own files. */
+  /** Which page is lost, such as `chunk page 12`; '' when all could be found. */
   page: string
   what: string
   /** Whether samples or series are missing in answers. Otherwise all could be read by a longer way. */

@@ -1,17 +1,10 @@
-/**
- * The pages of one block's folder, by whatever way they can be had.
- *
- * LevelDB reads from a clone: a folder with hard links of the tables and copies of the small files, since it writes at
- * opening, and with a damaged MANIFEST deletes tables that it does not know. What LevelDB does not give as it was
- * written is looked for in the tables themselves (PageFinder). The block's own folder is only read.
- */
-import { copyFile, link, mkdir, readdir, rm, symlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+/** The pages of one block's folder, by whatever way they can be had. The folder is only read. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
-import { SealedFolder } from '../store.ts'
 import { findPageFault, type PageKind, pageKey } from './format.ts'
 import { PageFinder } from './page-finder.ts'
-import { findTableFault } from './table-check.ts'
+import { TableFile } from './table-file.ts'
 
 export interface PageReading {
   page: Buffer | undefined
@@ -20,39 +13,29 @@ export interface PageReading {
 }
 
 export class PageSource {
-  /** Why LevelDB does not take part; undefined when it does. */
+  /** What is wrong with a table; undefined when pages can be looked up in all of them. */
   readonly fault: string | undefined
-  private readonly folder: string
-  private readonly clone: string
-  private readonly db: SealedFolder | undefined
+  private readonly tables: readonly TableFile[]
   private finder: PageFinder | undefined
 
-  private constructor(
-    folder: string,
-    clone: string,
-    db: SealedFolder | undefined,
-    fault: string | undefined,
-  ) {
-    this.folder = folder
-    this.clone = clone
-    this.db = db
-    this.fault = fault
+  private constructor(tables: readonly TableFile[]) {
+    this.tables = tables
+    const damaged = tables.find((table) => table.fault !== undefined)
+    if (damaged !== undefined) this.fault = `table ${damaged.path}: ${damaged.fault}`
   }
 
-  /** Makes the clone; what is left of an earlier one goes. Throws CORRUPTION when there is no folder. */
-  static async open(folder: string, clone: string): Promise<PageSource> {
-    await rm(clone, { recursive: true, force: true })
-    await mkdir(clone, { recursive: true })
+  /** Opens all tables: from then on the folder may be removed. Throws CORRUPTION when there is no folder. */
+  static async open(folder: string): Promise<PageSource> {
+    const tables: TableFile[] = []
     try {
-      const fault = await cloneFolder(folder, clone)
-      if (fault !== undefined) return new PageSource(folder, clone, undefined, fault)
-      return new PageSource(folder, clone, await SealedFolder.open(clone), undefined)
-    } catch (error) {
-      if (error instanceof StorageError && error.code === 'CORRUPTION') {
-        return new PageSource(folder, clone, undefined, error.message)
+      for (const name of (await readdir(folder)).sort()) {
+        if (name.endsWith('.ldb')) tables.push(new TableFile(join(folder, name)))
       }
-      await rm(clone, { recursive: true, force: true })
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      return new PageSource(tables)
+    } catch (error) {
+      for (const table of tables) table.close()
+      const code = (error as NodeJS.ErrnoException).code
+      if (code === 'EMFILE' || code === 'ENFILE') throw error
       throw new StorageError('CORRUPTION', `cannot read block ${folder}: ${(error as Error).message}`, {
         cause: error,
       })
@@ -60,62 +43,41 @@ export class PageSource {
   }
 
   /**
+   * Throws NEWER_FORMAT when the page is of a later version.
+   *
    * @param checksum what the meta page says; undefined for the meta page itself
    */
   read(kind: PageKind, number: number, checksum: number | undefined): PageReading {
-    const reading = this.readFromLevel(kind, number, checksum)
-    if (reading.page !== undefined) return reading
-    this.finder ??= new PageFinder([this.clone, this.folder])
-    const page = this.finder.read(kind, number)
-    if (page === undefined) return reading
-    const fault = findPageFault(page, kind, number, checksum)
-    return fault === undefined ? { page, fault: reading.fault } : { page: undefined, fault }
-  }
-
-  /** Closes, and removes the clone. */
-  async close(): Promise<void> {
-    await this.db?.close()
-    await rm(this.clone, { recursive: true, force: true })
-  }
-
-  private readFromLevel(kind: PageKind, number: number, checksum: number | undefined): PageReading {
-    if (this.db === undefined) return { page: undefined, fault: this.fault }
-    let value: Uint8Array | undefined
     try {
-      value = this.db.get(pageKey(kind, number))
+      const reading = this.lookUp(kind, number, checksum)
+      if (reading.page !== undefined) return reading
+      this.finder ??= new PageFinder(this.tables)
+      const page = this.finder.read(kind, number)
+      if (page === undefined) return reading
+      const fault = findPageFault(page, kind, number, checksum)
+      return fault === undefined ? { page, fault: reading.fault } : { page: undefined, fault }
     } catch (error) {
+      // The disk does not give what is there; the rest of the block may still be read.
+      if (error instanceof StorageError) throw error
       return { page: undefined, fault: (error as Error).message }
     }
-    if (value === undefined) return { page: undefined, fault: 'missing' }
-    const page = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-    const fault = findPageFault(page, kind, number, checksum)
-    return { page: fault === undefined ? page : undefined, fault }
   }
-}
 
-/** Returns why LevelDB should not be given the clone; undefined when it may. */
-async function cloneFolder(folder: string, clone: string): Promise<string | undefined> {
-  let fault: string | undefined
-  for (const name of await readdir(folder)) {
-    const from = join(folder, name)
-    const to = join(clone, name)
-    if (name.endsWith('.ldb')) {
-      const tableFault = findTableFault(from)
-      if (tableFault !== undefined) fault = `table ${name}: ${tableFault}`
-      await linkFile(from, to)
-    } else if (name === 'CURRENT' || name.startsWith('MANIFEST-')) {
-      await copyFile(from, to)
+  close(): void {
+    for (const table of this.tables) table.close()
+  }
+
+  /** Looks in each table that may have the key; when all is well, it is in the first of them. */
+  private lookUp(kind: PageKind, number: number, checksum: number | undefined): PageReading {
+    const key = pageKey(kind, number)
+    let fault = this.fault ?? 'missing'
+    for (const table of this.tables) {
+      const page = table.find(key)
+      if (page === undefined) continue
+      const pageFault = findPageFault(page, kind, number, checksum)
+      if (pageFault === undefined) return { page, fault: undefined }
+      fault = pageFault
     }
-  }
-  return fault
-}
-
-/** Not every file system knows hard links; LevelDB removes a symbolic one as well without touching its target. */
-async function linkFile(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error
-    await symlink(resolve(from), to)
+    return { page: undefined, fault }
   }
 }

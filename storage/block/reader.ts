@@ -36,17 +36,16 @@ export class BlockReader {
   }
 
   /**
-   * Opens the block in `folder`, which is only read, through a clone that is made at `cloneFolder` and goes with
-   * `close`; both must be in one file system. `onDamage` hears of each damaged page once, when it is first needed.
+   * Opens the block in `folder`, which is only read, and from then on may even be removed: its files stay until
+   * `close`. `onDamage` hears of each damaged page once, when it is first needed.
    * Throws CORRUPTION when the block cannot be read at all, NEWER_FORMAT when a later program wrote it.
    */
   static async open(
     folder: string,
-    cloneFolder: string,
     onDamage: DamageListener,
     cache: PageCache = new PageCache(CACHE_BYTES),
   ): Promise<BlockReader> {
-    return new BlockReader(await BlockPages.open(folder, cloneFolder, onDamage, cache))
+    return new BlockReader(await BlockPages.open(folder, onDamage, cache))
   }
 
   /**
@@ -126,9 +125,8 @@ export class BlockReader {
     return lost
   }
 
-  /** Closes, and removes the clone. */
-  close(): Promise<void> {
-    return this.pages.close()
+  close(): void {
+    this.pages.close()
   }
 
   private addValuesOfPostings(name: string, refs: Uint32Array | undefined, into: Set<string>): void {

@@ -1,11 +1,12 @@
 // Goal: a block gives back what was written. Method: random series against plain data, then hand-made ones at the
 // edges: no labels but the name, none at all, large values, histograms, one sample, many chunks.
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BlockWriter } from '../../../storage/block/writer.ts'
 import { EMPTY_HISTOGRAM, type FloatHistogram } from '../../../storage/model/histogram.ts'
 import { Labels } from '../../../storage/model/labels.ts'
 import { SampleColumns } from '../../../storage/model/sample.ts'
+import { Store } from '../../../storage/store.ts'
 import { prng, testSeed } from '../../harness/prng.ts'
 import { BlockRoom, fill, ORIGIN, type PlainSeries, randomSeries, readAll, sorted } from './fixture.ts'
 
@@ -62,15 +63,28 @@ describe('a block', () => {
     expect(meta).toEqual({ ...ORIGIN, ...counts })
   })
 
-  it('is a folder of LevelDB and nothing else, and its clone goes', async () => {
-    const folder = await room.write([series({ __name__: 'a' }, 1)])
-    const before = readdirSync(folder).sort()
+  it('is a folder of LevelDB and nothing else', async () => {
+    const folder = await room.write([series({ __name__: 'a' }, 1), series({ __name__: 'b' }, 1)])
+    const before = readdirSync(folder)
     expect(before.filter((name) => !/^(CURRENT|MANIFEST-\d+|\d+\.ldb)$/.test(name))).toEqual([])
+    await (await room.open(folder)).verify(async () => {})
+    expect(readdirSync(folder)).toEqual(before)
+    const store = await Store.open(folder, { createIfMissing: false, isShared: false })
+    const keys: string[] = []
+    const range = { gte: new Uint8Array([0]), lt: new Uint8Array([0xff]) }
+    for await (const pages of store.scan(range)) {
+      keys.push(...pages.map(({ key }) => Buffer.from(key).toString('latin1')))
+    }
+    await store.close()
+    expect(keys).toEqual(['c', 'm', 'p', 's', 'z'].map((kind) => `${kind}\0\0\0\0`))
+  })
+
+  it('can be read on when its folder was removed', async () => {
+    const folder = await room.write([series({ __name__: 'a' }, 1)])
     const reader = await room.open(folder)
+    rmSync(folder, { recursive: true })
     expect(readAll(reader, 0)).toEqual([{ t: 1000, v: 1, kind: 0 }])
-    await reader.close()
-    expect(readdirSync(room.root)).toEqual(['00000007'])
-    expect(readdirSync(folder).sort()).toEqual(before)
+    reader.close()
   })
 
   it('orders by metric name first, then by names in UTF-8 order', async () => {

@@ -41,8 +41,6 @@ export const ORIGIN = {
 export class BlockRoom {
   readonly root = mkdtempSync(join(tmpdir(), 'narthex-block-'))
   readonly notes: DamageNote[] = []
-  private clones = 0
-  private readonly readers: BlockReader[] = []
 
   folder(name: string): string {
     return join(this.root, name)
@@ -63,14 +61,10 @@ export class BlockRoom {
   }
 
   async open(folder: string): Promise<BlockReader> {
-    const clone = this.folder(`clone-${this.clones++}`)
-    const reader = await BlockReader.open(folder, clone, (note) => this.notes.push(note))
-    this.readers.push(reader)
-    return reader
+    return BlockReader.open(folder, (note) => this.notes.push(note))
   }
 
-  async dispose(): Promise<void> {
-    for (const reader of this.readers) await reader.close()
+  dispose(): void {
     rmSync(this.root, { recursive: true })
   }
 }

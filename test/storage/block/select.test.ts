@@ -31,7 +31,10 @@ beforeAll(async () => {
   reader = await room.open(await room.write(list))
   names = [...reader.labelNames(undefined)]
 })
-afterAll(() => room.dispose())
+afterAll(() => {
+  reader.close()
+  room.dispose()
+})
 
 function escapeRegex(text: string): string {
   return text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&')
@@ -109,12 +112,7 @@ describe('select', () => {
 
   it('finds refs of each pair by postings alone, in order', async () => {
     const cache = new PageCache(1)
-    const pages = await BlockPages.open(
-      room.folder('00000007'),
-      room.folder('other'),
-      (note) => room.notes.push(note),
-      cache,
-    )
+    const pages = await BlockPages.open(room.folder('00000007'), (note) => room.notes.push(note), cache)
     const postings = new PostingsIndex(pages)
     let total = 0
     for (const name of postings.names()) {
@@ -130,7 +128,7 @@ describe('select', () => {
       })
     }
     expect(total).toBe(want.reduce((sum, one) => sum + one.labels.size, 0))
-    await pages.close()
+    pages.close()
     expect(cache.bytes).toBe(0)
   })
 })
