@@ -6,10 +6,11 @@
  * `reopen` closes the database under live readers: it waits for the reads that run, those that come wait for it,
  * and a scan goes on behind the last key it gave.
  */
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { StorageError } from './errors.ts'
+import { syncFiles } from './level/folder.ts'
 
 export interface Page {
   key: Uint8Array
@@ -283,12 +284,12 @@ export class FolderBuilder {
       await this.db.compactRange(new Uint8Array(0), new Uint8Array([0xff]))
       await this.db.close()
       for (const name of await readdir(this.path)) {
+        if (!LEFT_OVER.test(name)) continue
         const path = join(this.path, name)
-        if (!LEFT_OVER.test(name)) await syncPath(path)
-        else if (name.endsWith('.log') && (await stat(path)).size > 0) throw new Error(`${name} is not empty`)
-        else await rm(path)
+        if (name.endsWith('.log') && (await stat(path)).size > 0) throw new Error(`${name} is not empty`)
+        await rm(path)
       }
-      await syncPath(this.path)
+      await syncFiles(this.path)
     } catch (error) {
       throw writeFailed(this.path, error)
     }
@@ -318,14 +319,5 @@ async function openNewFolder(path: string): Promise<Database> {
     return db
   } catch (error) {
     throw openFailed(path, error)
-  }
-}
-
-async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }

@@ -3,8 +3,9 @@
  *
  *   varint count, then a text:  varint shared bytes, varint further bytes, the further bytes (UTF-8)
  */
+
+import type { ByteReader } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
-import type { ByteReader } from './byte-reader.ts'
 
 /** Requires: sorted by UTF-8 bytes; the same text may come again. */
 export function writeTexts(out: ByteWriter, texts: readonly string[]): void {

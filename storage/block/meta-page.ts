@@ -14,8 +14,9 @@
  * A text is a varint length and UTF-8 bytes. First and last ref of a chunk page: the series of its first and last
  * chunk. Pages of a kind are numbered from 0; refs are numbered through all series pages.
  */
+
+import { ByteReader } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
-import { ByteReader } from './byte-reader.ts'
 import { type BlockMeta, PAGE_HEADER, PAGE_VERSION } from './format.ts'
 
 /** What the meta page says of every page. */

@@ -6,8 +6,9 @@
  * Bits fill bytes from the low end; the last byte is padded with 0. Width 0: all values are the same. Width 64: the
  * values lie too far apart, and stand as they are, as f64.
  */
+
+import type { ByteReader } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
-import type { ByteReader } from './byte-reader.ts'
 
 const WIDTH_PLAIN = 64
 /** Values are moved in parts of so many bits, since JavaScript's bit operations have 32. */

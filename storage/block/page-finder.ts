@@ -4,14 +4,15 @@
  * The values of a sealed folder are not compressed, so that each page lies in a table as it was written. Its header
  * is looked for, and its checksum proves it.
  */
+
+import type { TableReader } from '../level/table-reader.ts'
 import { findPageFault, isPageKind, PAGE_HEADER, type PageKind } from './format.ts'
-import type { TableFile } from './table-file.ts'
 
 const MAGIC = Buffer.from('Nx')
 const MAGIC_AT = 2
 
 interface PagePlace {
-  table: TableFile
+  table: TableReader
   at: number
   bytes: number
 }
@@ -20,7 +21,7 @@ export class PageFinder {
   private readonly places = new Map<number, PagePlace>()
 
   /** Looks through the tables; reads each whole, one at a time. They stay the caller's, and open. */
-  constructor(tables: readonly TableFile[]) {
+  constructor(tables: readonly TableReader[]) {
     for (const table of tables) this.search(table)
   }
 
@@ -30,7 +31,7 @@ export class PageFinder {
     return place?.table.read(place.at, place.bytes)
   }
 
-  private search(table: TableFile): void {
+  private search(table: TableReader): void {
     const bytes = table.readWhole()
     let at = bytes.indexOf(MAGIC)
     while (at >= 0) {
@@ -40,7 +41,7 @@ export class PageFinder {
   }
 
   /** Notes the page at this byte. Returns its end, 0 when there is none. */
-  private look(table: TableFile, bytes: Buffer, at: number): number {
+  private look(table: TableReader, bytes: Buffer, at: number): number {
     if (at < 0 || at + PAGE_HEADER > bytes.length) return 0
     const kind = bytes[at + 1]
     const number = bytes.readUInt32LE(at + 8)

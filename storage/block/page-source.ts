@@ -2,9 +2,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
+import { TableReader } from '../level/table-reader.ts'
 import { findPageFault, type PageKind, pageKey } from './format.ts'
 import { PageFinder } from './page-finder.ts'
-import { TableFile } from './table-file.ts'
 
 export interface PageReading {
   page: Buffer | undefined
@@ -15,10 +15,10 @@ export interface PageReading {
 export class PageSource {
   /** What is wrong with a table; undefined when pages can be looked up in all of them. */
   readonly fault: string | undefined
-  private readonly tables: readonly TableFile[]
+  private readonly tables: readonly TableReader[]
   private finder: PageFinder | undefined
 
-  private constructor(tables: readonly TableFile[]) {
+  private constructor(tables: readonly TableReader[]) {
     this.tables = tables
     const damaged = tables.find((table) => table.fault !== undefined)
     if (damaged !== undefined) this.fault = `table ${damaged.path}: ${damaged.fault}`
@@ -26,10 +26,10 @@ export class PageSource {
 
   /** Opens all tables: from then on the folder may be removed. Throws CORRUPTION when there is no folder. */
   static async open(folder: string): Promise<PageSource> {
-    const tables: TableFile[] = []
+    const tables: TableReader[] = []
     try {
       for (const name of (await readdir(folder)).sort()) {
-        if (name.endsWith('.ldb')) tables.push(new TableFile(join(folder, name)))
+        if (name.endsWith('.ldb')) tables.push(new TableReader(join(folder, name)))
       }
       return new PageSource(tables)
     } catch (error) {
@@ -58,7 +58,7 @@ export class PageSource {
       return fault === undefined ? { page, fault: reading.fault } : { page: undefined, fault }
     } catch (error) {
       // The disk does not give what is there; the rest of the block may still be read.
-      if (error instanceof StorageError) throw error
+      if (error instanceof StorageError && error.code === 'NEWER_FORMAT') throw error
       return { page: undefined, fault: (error as Error).message }
     }
   }
@@ -72,11 +72,16 @@ export class PageSource {
     const key = pageKey(kind, number)
     let fault = this.fault ?? 'missing'
     for (const table of this.tables) {
-      const page = table.find(key)
-      if (page === undefined) continue
-      const pageFault = findPageFault(page, kind, number, checksum)
-      if (pageFault === undefined) return { page, fault: undefined }
-      fault = pageFault
+      try {
+        const page = table.find(key)
+        if (page === undefined) continue
+        const pageFault = findPageFault(page, kind, number, checksum)
+        if (pageFault === undefined) return { page, fault: undefined }
+        fault = pageFault
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code === 'NEWER_FORMAT') throw error
+        fault = error.message
+      }
     }
     return { page: undefined, fault }
   }

@@ -9,8 +9,9 @@
  *
  * Evenly spaced refs, as one target's series among those of a thousand targets, take no bits but the blocks' heads.
  */
+
+import { ByteReader } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
-import { ByteReader } from './byte-reader.ts'
 import { bitWidth, readBits, writeBits } from './packed-column.ts'
 
 const FORM_RUNS = 0
@@ -116,7 +117,13 @@ function writeBitmap(out: ByteWriter, refs: Uint32Array, from: number, to: numbe
 }
 
 /** Reads a list of `count` refs into `into`, from position `end` on. Returns the new end. */
-export function readRefs(bytes: Buffer, at: number, count: number, into: Uint32Array, end: number): number {
+export function readRefs(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  into: Uint32Array,
+  end: number,
+): number {
   const reader = new ByteReader(bytes, at)
   const form = reader.u8()
   if (form === FORM_RUNS) return readRuns(reader, into, end)

@@ -14,9 +14,10 @@
  * A value with very many refs comes several times in a row, each time with the next refs; so it may go on in the
  * next page.
  */
+
+import { ByteReader } from '../codec/byte-reader.ts'
 import { ByteWriter } from '../codec/byte-writer.ts'
 import { compareUtf8 } from '../model/labels.ts'
-import { ByteReader } from './byte-reader.ts'
 import { PAGE_HEADER } from './format.ts'
 import { readTexts, writeTexts } from './front-coding.ts'
 import { GrowingColumn } from './growing-column.ts'
@@ -112,7 +113,7 @@ export class PostingsGroup {
   readonly values: readonly string[]
   /** Number of refs of each value. */
   readonly counts: Uint32Array
-  private readonly bytes: Buffer
+  private readonly bytes: Uint8Array
   /** Where the list of each value begins in the page; for one of a single ref, that ref. */
   private readonly places: Uint32Array
 

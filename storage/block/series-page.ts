@@ -24,9 +24,10 @@
  * Chunks of a series ascend in time. Chunks of all series lie one behind the other in chunk pages that follow each
  * other; the first one in a page begins behind the header. A series has at least one chunk.
  */
+
+import { ByteReader } from '../codec/byte-reader.ts'
 import { ByteWriter } from '../codec/byte-writer.ts'
 import { compareUtf8, Labels } from '../model/labels.ts'
-import { ByteReader } from './byte-reader.ts'
 import { PAGE_HEADER } from './format.ts'
 import { readTexts, TextCursor, writeTexts } from './front-coding.ts'
 import { GrowingColumn } from './growing-column.ts'

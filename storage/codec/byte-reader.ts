@@ -23,6 +23,14 @@ export class ByteReader {
   }
 
   /** Little-endian. */
+  u32(): number {
+    this.require(4)
+    const value = this.view.getUint32(this.at, true)
+    this.at += 4
+    return value
+  }
+
+  /** Little-endian. */
   f64(): number {
     this.require(8)
     const value = this.view.getFloat64(this.at, true)
@@ -52,6 +60,12 @@ export class ByteReader {
   /** A signed integer, see `zigzag`. */
   signed(): number {
     return unzigzag(this.varint())
+  }
+
+  /** UTF-8 text behind its length in bytes. */
+  text(): string {
+    const start = this.skip(this.varint())
+    return Buffer.from(this.view.buffer, this.view.byteOffset + start, this.at - start).toString('utf8')
   }
 
   /** Passes over `size` bytes and gives the offset of the first one. */

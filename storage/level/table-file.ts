@@ -15,8 +15,9 @@ import { StorageError } from '../errors.ts'
 import { findChecked, maskedCrc, u32At } from './crc32c.ts'
 import { unsnappy } from './snappy.ts'
 
-const FOOTER = 48
-const TRAILER = 5
+export const FOOTER = 48
+/** Bytes behind a block: type and checksum. */
+export const TRAILER = 5
 const MAGIC = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb)
 const SNAPPY = 1
 
@@ -28,7 +29,7 @@ export interface LevelEntry {
   isDeleted: boolean
 }
 
-interface Handle {
+export interface Handle {
   offset: number
   size: number
 }
@@ -85,7 +86,8 @@ function findBlocks(bytes: Uint8Array): Handle[] {
   }
 }
 
-function readFooter(bytes: Uint8Array): { metaIndex: Handle; index: Handle } {
+/** Needs the end of the table only. Throws CORRUPTION. */
+export function readFooter(bytes: Uint8Array): { metaIndex: Handle; index: Handle } {
   const start = bytes.length - FOOTER
   if (start < 0) throw damaged('it is cut short')
   for (let i = 0; i < 8; i++)
@@ -94,7 +96,7 @@ function readFooter(bytes: Uint8Array): { metaIndex: Handle; index: Handle } {
   return { metaIndex: readHandle(reader), index: readHandle(reader) }
 }
 
-function readHandle(reader: ByteReader): Handle {
+export function readHandle(reader: ByteReader): Handle {
   return { offset: reader.varint(), size: reader.varint() }
 }
 
@@ -102,7 +104,8 @@ function* dataBlocks(bytes: Uint8Array, index: Handle): Generator<Handle> {
   for (const { value } of blockEntries(readBlock(bytes, index))) yield readHandle(new ByteReader(value))
 }
 
-function checkBlock(bytes: Uint8Array, { offset, size }: Handle): void {
+/** Throws CORRUPTION when the checksum of a block does not fit. */
+export function checkBlock(bytes: Uint8Array, { offset, size }: Handle): void {
   const end = offset + size + 1
   if (end + 4 > bytes.length) throw damaged('a block lies beyond its end')
   if (maskedCrc(bytes, offset, end) !== u32At(bytes, end))
@@ -115,7 +118,8 @@ function readBlock(bytes: Uint8Array, { offset, size }: Handle): Uint8Array {
   return bytes[offset + size] === SNAPPY ? unsnappy(block) : block
 }
 
-function* blockEntries(block: Uint8Array): Generator<{ key: Uint8Array; value: Uint8Array }> {
+/** Entries of a plain block in the order of keys. Throws CORRUPTION where it makes no sense. */
+export function* blockEntries(block: Uint8Array): Generator<{ key: Uint8Array; value: Uint8Array }> {
   if (block.length < 4) throw damaged('a block is cut short')
   const end = block.length - 4 - 4 * u32At(block, block.length - 4)
   if (end < 0) throw damaged('a block has more restart points than bytes')
