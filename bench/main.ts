@@ -1,7 +1,17 @@
 /** `npm run bench -- NAME [ARGUMENTS…]`: runs one benchmark of this folder. */
 import { cpus } from 'node:os'
 
-const BENCHMARKS = ['scrape', 'page', 'promql', 'ingest', 'disk', 'churn', 'restart', 'labels'] as const
+const BENCHMARKS = [
+  'scrape',
+  'page',
+  'promql',
+  'ingest',
+  'disk',
+  'churn',
+  'restart',
+  'labels',
+  'codec',
+] as const
 
 interface Benchmark {
   run(args: string[]): Promise<void>

@@ -83,9 +83,28 @@ function packWide(
   return at
 }
 
+/** The view of the bytes that were unpacked last: making one costs more than unpacking a short chunk. */
+let viewedBytes: Uint8Array = new Uint8Array(0)
+let view: DataView = new DataView(viewedBytes.buffer)
+
+/** Loading 32 bits from any byte is one instruction through a DataView, and ten through a Uint8Array. */
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== viewedBytes) {
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    viewedBytes = bytes
+  }
+  return view
+}
+
+/** Numbers of which all of the `size` bytes from their first one on lie within the array. */
+function loadable(bytes: Uint8Array, at: number, count: number, width: number, size: number): number {
+  const byBytes = Math.floor(((bytes.length - at - size) * 8) / width)
+  return byBytes < count ? Math.max(0, byBytes) : count
+}
+
 /**
- * Reads numbers [0, count) into out[o + i], each plus `base`. Requires: width ≤ PACK_WIDTH_MAX, and that the packed
- * bytes lie within `bytes`.
+ * Reads numbers [0, count) and writes (base + number) / divisor to out[o + i]. Requires: width ≤ PACK_WIDTH_MAX, and that
+ * the packed bytes lie within `bytes`.
  */
 export function unpack(
   bytes: Uint8Array,
@@ -93,55 +112,119 @@ export function unpack(
   count: number,
   width: number,
   base: number,
+  divisor: number,
   out: Float64Array,
   o: number,
 ): void {
   if (width === 0) {
-    for (let i = 0; i < count; i++) out[o + i] = base
+    const value = base / divisor
+    for (let i = o; i < o + count; i++) out[i] = value
     return
   }
-  if (width === 8) {
-    for (let i = 0; i < count; i++) out[o + i] = base + bytes[at + i]
-    return
+  const words = viewOf(bytes)
+  let done = 0
+  if (width <= 25) {
+    const end = loadable(bytes, at, count, width, 4)
+    const mask = (1 << width) - 1
+    let bit = 0
+    if (width <= 7) {
+      // One word has four numbers.
+      for (; done + 4 <= end; done += 4, bit += 4 * width) {
+        let word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
+        const i = o + done
+        out[i] = (base + (word & mask)) / divisor
+        word >>>= width
+        out[i + 1] = (base + (word & mask)) / divisor
+        word >>>= width
+        out[i + 2] = (base + (word & mask)) / divisor
+        out[i + 3] = (base + ((word >>> width) & mask)) / divisor
+      }
+    }
+    for (; done < end; done++, bit += width) {
+      const word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
+      out[o + done] = (base + (word & mask)) / divisor
+    }
+  } else {
+    const end = loadable(bytes, at, count, width, 8)
+    const highMask = (1 << (width - 24)) - 1
+    for (let bit = 0; done < end; done++, bit += width) {
+      out[o + done] = (base + wideAt(words, at + (bit >>> 3), bit & 7, highMask)) / divisor
+    }
   }
-  if (width > 25) {
-    unpackWide(bytes, at, count, width, base, out, o)
-    return
+  for (; done < count; done++) {
+    out[o + done] = (base + readBits(bytes, at, done * width, width)) / divisor
   }
-  // Four bytes are loaded for each number; the final ones must not read beyond the array.
-  const loadable = Math.min(count, Math.max(0, Math.floor(((bytes.length - at - 4) * 8) / width)))
-  const mask = (1 << width) - 1
-  let bit = 0
-  for (let i = 0; i < loadable; i++, bit += width) {
-    const p = at + (bit >>> 3)
-    const word = bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16) | (bytes[p + 3] << 24)
-    out[o + i] = base + ((word >>> (bit & 7)) & mask)
-  }
-  for (let i = loadable; i < count; i++) out[o + i] = base + readBits(bytes, at, i * width, width)
 }
 
-function unpackWide(
+/** A number of 26 to 53 bits: 24 bits, and the rest, at most 29 bits behind at most 7 others. */
+function wideAt(words: DataView, p: number, shift: number, highMask: number): number {
+  const low = words.getInt32(p, true) >>> shift
+  // Shifted twice, since by 32 would be by none.
+  const high = (words.getInt32(p + 3, true) >>> shift) | ((words.getUint8(p + 7) << 1) << (31 - shift))
+  return (low & 0xffffff) + (high & highMask) * TWO_24
+}
+
+/**
+ * The same for differences: number i of the result is first + the sum of (base + number) up to it, over the divisor.
+ * Requires: as `unpack`, and width ≤ 25.
+ */
+export function unpackSums(
   bytes: Uint8Array,
   at: number,
   count: number,
   width: number,
   base: number,
+  first: number,
+  divisor: number,
   out: Float64Array,
   o: number,
 ): void {
-  const loadable = Math.min(count, Math.max(0, Math.floor(((bytes.length - at - 8) * 8) / width)))
-  const highMask = (1 << (width - 24)) - 1
+  const words = viewOf(bytes)
+  const end = width === 0 ? 0 : loadable(bytes, at, count, width, 4)
+  const mask = (1 << width) - 1
+  let sum = first
+  let done = 0
   let bit = 0
-  for (let i = 0; i < loadable; i++, bit += width) {
-    const p = at + (bit >>> 3)
-    const shift = bit & 7
-    const low = (bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16) | (bytes[p + 3] << 24)) >>> shift
-    // 29 bits at most, behind at most 7: five bytes. The double shift is for shift 0, where 32 would be none.
-    const word = bytes[p + 3] | (bytes[p + 4] << 8) | (bytes[p + 5] << 16) | (bytes[p + 6] << 24)
-    const high = ((word >>> shift) | ((bytes[p + 7] << 1) << (31 - shift))) & highMask
-    out[o + i] = base + (low & 0xffffff) + high * TWO_24
+  if (width <= 7) {
+    for (; done + 4 <= end; done += 4, bit += 4 * width) {
+      let word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
+      const i = o + done
+      sum += base + (word & mask)
+      out[i] = sum / divisor
+      word >>>= width
+      sum += base + (word & mask)
+      out[i + 1] = sum / divisor
+      word >>>= width
+      sum += base + (word & mask)
+      out[i + 2] = sum / divisor
+      sum += base + ((word >>> width) & mask)
+      out[i + 3] = sum / divisor
+    }
   }
-  for (let i = loadable; i < count; i++) out[o + i] = base + readBits(bytes, at, i * width, width)
+  for (; done < end; done++, bit += width) {
+    sum += base + ((words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)) & mask)
+    out[o + done] = sum / divisor
+  }
+  if (done < count) unpackFinalSums(bytes, at, done, count, width, base, sum, divisor, out, o)
+}
+
+/** Sums [from, count), where no whole word can be loaded. */
+function unpackFinalSums(
+  bytes: Uint8Array,
+  at: number,
+  from: number,
+  count: number,
+  width: number,
+  base: number,
+  sum: number,
+  divisor: number,
+  out: Float64Array,
+  o: number,
+): void {
+  for (let i = from; i < count; i++) {
+    sum += base + (width === 0 ? 0 : readBits(bytes, at, i * width, width))
+    out[o + i] = sum / divisor
+  }
 }
 
 /** One number, byte by byte: reads none beyond its own bits. */

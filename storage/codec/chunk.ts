@@ -33,6 +33,8 @@ export const CHUNK_SAMPLES_MAX = 4096
 const FLAG_KINDS = 4
 const FLAG_START_TIMESTAMPS = 8
 const SMALL_COUNT_MAX = 15
+/** Calling `fill` costs as much as so many stores. */
+const FILL_FROM = 32
 /** The byte length is written last: so many bytes are kept for it, by the number of samples. */
 const ONE_BYTE_LENGTH_SAMPLES = 12
 /** Histogram numbers of a chunk from which on `chunkEnd` adds no sample. */
@@ -186,7 +188,8 @@ export function decodeChunk(
     readColumn(bytes, cursor, count, v, base)
     checkEnd(bytes, flags)
     if (from > 0) v.copyWithin(base, base + from, base + to)
-    for (let i = base; i < base + to - from; i++) kind[i] = KIND_FLOAT
+    if (to - from > FILL_FROM) kind.fill(KIND_FLOAT, base, base + to - from)
+    else for (let i = base; i < base + to - from; i++) kind[i] = KIND_FLOAT
   }
   if (from > 0) t.copyWithin(base, base + from, base + to)
   into.length = base + to - from

@@ -11,6 +11,8 @@ export const POWERS_OF_TEN: Float64Array = Float64Array.from({ length: EXPONENT_
 )
 
 const WHOLE_MAX = 2 ** 53
+const CLOSE_MAX = 2 ** 50
+const FEW_DIGITS = 2
 
 /** Values that are decimals to `from` but need this many digits more than the others are set aside instead. */
 const DIGITS_MORE_MAX = 3
@@ -19,12 +21,25 @@ const DIGITS_MORE_MAX = 3
 function exponentOf(value: number, least: number): number {
   if (value === 0) return 1 / value > 0 ? least : -1
   for (let e = least; e <= EXPONENT_MAX; e++) {
-    const power = POWERS_OF_TEN[e]
-    const n = Math.round(value * power)
-    if (n > WHOLE_MAX || n < -WHOLE_MAX) return -1
-    if (n / power === value) return e
+    const scaled = value * POWERS_OF_TEN[e]
+    if (Math.round(scaled) / POWERS_OF_TEN[e] === value) return Math.abs(scaled) <= WHOLE_MAX ? e : -1
+    // Where few digits will not do, many tell at once that none will: up to 2^50 the product is off by less than a half,
+    // so that what is a decimal of fewer digits is one of these as well.
+    if (e === least + FEW_DIGITS) {
+      const most = exponentBelow(value, e)
+      if (Math.round(value * POWERS_OF_TEN[most]) / POWERS_OF_TEN[most] !== value) e = most
+    }
+    if (!(Math.abs(scaled) < WHOLE_MAX)) return -1
   }
   return -1
+}
+
+/** Largest e ≥ `least` for which |value| × 10^e is under 2^50; `least` when it is not there already. */
+function exponentBelow(value: number, least: number): number {
+  const size = Math.abs(value)
+  let e = least
+  while (e < EXPONENT_MAX && size * POWERS_OF_TEN[e + 1] < CLOSE_MAX) e++
+  return e
 }
 
 /** Values as decimals of one exponent. */

@@ -2,20 +2,27 @@
  * Whole numbers near one another: what they are above their smallest, bit-packed.
  *
  *   signed base
- *   u8     bits 0–5 width (0 … 53), bit 7 = outliers follow
+ *   u8     bits 0–5 width (0 … 53), bit 6 = a factor follows, bit 7 = outliers follow
+ *   factor, only with bit 6: varint f, 2 or more; without it f is 1
  *   outliers, only with bit 7: varint number of them, then for each
  *          varint  numbers between it and the outlier before (the first one: numbers before it)
  *          signed  number − base
- *   packed number − base, all of them (bit-pack.ts); 0 in the places of outliers
+ *   packed (number − base) / f, all of them (bit-pack.ts); 0 in the places of outliers
  *
- * Outliers keep the width small where a few numbers are far off: a counter's reset, a missed scrape.
+ * Outliers keep the width small where a few numbers are far off: a counter's reset, a missed scrape. The factor does
+ * where all go by steps: bytes in pages.
  */
-import { bitWidth, PACK_WIDTH_MAX, pack, packedBytes, unpack } from './bit-pack.ts'
+import { bitWidth, PACK_WIDTH_MAX, pack, packedBytes, unpack, unpackSums } from './bit-pack.ts'
 import { type ByteCursor, putSigned, putVarint, readSigned, readVarint, signedSize } from './varint.ts'
 
 const FLAG_OUTLIERS = 0x80
-/** Fewer numbers are not worth the search. */
+const FLAG_FACTOR = 0x40
+/** Numbers of fewer bits are not worth the search for a factor. */
+const FACTOR_WIDTH_MIN = 6
+/** Fewer numbers are not worth a search. */
 const OUTLIERS_FROM = 16
+
+const TWO_31 = 0x80000000
 
 /** Differences up to this are exact in doubles, and packable. */
 export const RESIDUAL_MAX = 2 ** PACK_WIDTH_MAX - 1
@@ -47,8 +54,55 @@ export function putResiduals(
     if (end > at) return end
   }
   at = putSigned(bytes, at, min)
+  const factor = width < FACTOR_WIDTH_MIN ? 1 : factorOf(values, from, count, min)
+  if (factor > 1) return putScaled(values, from, count, min, (max - min) / factor, factor, bytes, at)
   bytes[at++] = width
   return pack(values, from, count, min, width, bytes, at)
+}
+
+/** The greatest number that divides all of value − min. Nearly always a few values tell that it is 1. */
+function factorOf(values: Float64Array, from: number, count: number, min: number): number {
+  if (count < OUTLIERS_FROM) return powerOfTwoOf(values, from, count, min)
+  let factor = 0
+  for (let i = from; i < from + count && factor !== 1; i++) {
+    let rest = values[i] - min
+    if (factor === 0) {
+      factor = rest
+      continue
+    }
+    // Euclid's algorithm; one step where the factor divides the value.
+    rest = rest < TWO_31 && factor < TWO_31 ? (rest | 0) % (factor | 0) : rest % factor
+    while (rest !== 0) {
+      const next = factor < TWO_31 ? (factor | 0) % (rest | 0) : factor % rest
+      factor = rest
+      rest = next
+    }
+  }
+  return factor
+}
+
+/** For few numbers, where dividing costs too much: the greatest power of two that does so. */
+function powerOfTwoOf(values: Float64Array, from: number, count: number, min: number): number {
+  let bits = 0
+  for (let i = from; i < from + count; i++) bits |= values[i] - min
+  bits &= 0xffff
+  return bits === 0 ? 1 : bits & -bits
+}
+
+function putScaled(
+  values: Float64Array,
+  from: number,
+  count: number,
+  min: number,
+  high: number,
+  factor: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  for (let i = 0; i < count; i++) inliers[i] = (values[from + i] - min) / factor
+  bytes[at++] = bitWidth(high) | FLAG_FACTOR
+  at = putVarint(bytes, at, factor)
+  return pack(inliers, 0, count, 0, bitWidth(high), bytes, at)
 }
 
 /**
@@ -126,7 +180,9 @@ export function putResidualsWithin(
     if (!isIn) outliers++
   }
   at = putSigned(bytes, at, base)
-  bytes[at++] = width | FLAG_OUTLIERS
+  const factor = width < FACTOR_WIDTH_MIN ? 1 : factorOf(inliers, 0, count, base)
+  bytes[at++] = bitWidth((high - base) / factor) | FLAG_OUTLIERS | (factor > 1 ? FLAG_FACTOR : 0)
+  if (factor > 1) at = putVarint(bytes, at, factor)
   at = putVarint(bytes, at, outliers)
   let next = 0
   for (let i = 0; i < count; i++) {
@@ -136,30 +192,116 @@ export function putResidualsWithin(
     at = putSigned(bytes, at, value - base)
     next = i + 1
   }
-  return pack(inliers, 0, count, base, width, bytes, at)
+  if (factor > 1) for (let i = 0; i < count; i++) inliers[i] = base + (inliers[i] - base) / factor
+  return pack(inliers, 0, count, base, bitWidth((high - base) / factor), bytes, at)
 }
 
-/** Writes them to out[o + i]. Throws CORRUPTION. */
+/** What `readResidualsHead` found. */
+const found = { base: 0, width: 0, flags: 0 }
+
+function readResidualsHead(bytes: Uint8Array, cursor: ByteCursor): void {
+  found.base = readSigned(bytes, cursor)
+  cursor.need(1)
+  const head = bytes[cursor.at++]
+  found.width = head & 0x3f
+  found.flags = head & ~0x3f
+  if (found.width > PACK_WIDTH_MAX) cursor.fail(`numbers of ${found.width} bits`)
+}
+
+/** Writes each over the divisor to out[o + i]. Throws CORRUPTION. */
 export function readResiduals(
+  bytes: Uint8Array,
+  cursor: ByteCursor,
+  count: number,
+  divisor: number,
+  out: Float64Array,
+  o: number,
+): void {
+  readResidualsHead(bytes, cursor)
+  const { base, width, flags } = found
+  if (flags !== 0) {
+    readSpecial(bytes, cursor, count, out, o)
+    if (divisor !== 1) for (let i = o; i < o + count; i++) out[i] /= divisor
+    return
+  }
+  const size = packedBytes(count, width)
+  cursor.need(size)
+  unpack(bytes, cursor.at, count, width, base, divisor, out, o)
+  cursor.at += size
+}
+
+/**
+ * The same for differences: value i is first + the sum of the numbers up to it, over the divisor. Throws CORRUPTION.
+ */
+export function readResidualSums(
+  bytes: Uint8Array,
+  cursor: ByteCursor,
+  count: number,
+  first: number,
+  divisor: number,
+  out: Float64Array,
+  o: number,
+): void {
+  const start = cursor.at
+  readResidualsHead(bytes, cursor)
+  const { base, width, flags } = found
+  if (flags !== 0 || width > 25) {
+    cursor.at = start
+    readResiduals(bytes, cursor, count, 1, out, o)
+    addUp(first, count, divisor, out, o)
+    return
+  }
+  const size = packedBytes(count, width)
+  cursor.need(size)
+  unpackSums(bytes, cursor.at, count, width, base, first, divisor, out, o)
+  cursor.at += size
+}
+
+/** Makes sums over the divisor of the differences that are there. */
+export function addUp(first: number, count: number, divisor: number, out: Float64Array, o: number): void {
+  let sum = first
+  for (let i = o; i < o + count; i++) {
+    sum += out[i]
+    out[i] = sum / divisor
+  }
+}
+
+/** With a factor, outliers or both. */
+function readSpecial(
   bytes: Uint8Array,
   cursor: ByteCursor,
   count: number,
   out: Float64Array,
   o: number,
 ): void {
-  const base = readSigned(bytes, cursor)
-  cursor.need(1)
-  const head = bytes[cursor.at++]
-  const width = head & 0x3f
-  if (width > PACK_WIDTH_MAX) cursor.fail(`numbers of ${width} bits`)
-  if ((head & FLAG_OUTLIERS) !== 0) {
-    readWithOutliers(bytes, cursor, count, base, width, out, o)
+  const { base, width, flags } = found
+  const factor = (flags & FLAG_FACTOR) === 0 ? 1 : readVarint(bytes, cursor)
+  if ((flags & FLAG_OUTLIERS) !== 0) {
+    readWithOutliers(bytes, cursor, count, base, width, factor, out, o)
     return
   }
   const size = packedBytes(count, width)
   cursor.need(size)
-  unpack(bytes, cursor.at, count, width, base, out, o)
+  unpackScaled(bytes, cursor.at, count, width, base, factor, out, o)
   cursor.at += size
+}
+
+function unpackScaled(
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+  width: number,
+  base: number,
+  factor: number,
+  out: Float64Array,
+  o: number,
+): void {
+  if (factor === 1) {
+    unpack(bytes, at, count, width, base, 1, out, o)
+    return
+  }
+  unpack(bytes, at, count, width, 0, 1, out, o)
+  for (let i = o; i < o + count; i++) out[i] = base + out[i] * factor
 }
 
 function readWithOutliers(
@@ -168,6 +310,7 @@ function readWithOutliers(
   count: number,
   base: number,
   width: number,
+  factor: number,
   out: Float64Array,
   o: number,
 ): void {
@@ -177,7 +320,7 @@ function readWithOutliers(
   skipOutliers(bytes, cursor, outliers)
   const size = packedBytes(count, width)
   cursor.need(size)
-  unpack(bytes, cursor.at, count, width, base, out, o)
+  unpackScaled(bytes, cursor.at, count, width, base, factor, out, o)
   const end = cursor.at + size
   cursor.at = list
   let next = 0
@@ -199,12 +342,10 @@ function skipOutliers(bytes: Uint8Array, cursor: ByteCursor, outliers: number): 
 
 /** Moves past them. Returns their width in bits. Throws CORRUPTION. */
 export function skipResiduals(bytes: Uint8Array, cursor: ByteCursor, count: number): number {
-  readSigned(bytes, cursor)
-  cursor.need(1)
-  const head = bytes[cursor.at++]
-  const width = head & 0x3f
-  if (width > PACK_WIDTH_MAX) cursor.fail(`numbers of ${width} bits`)
-  if ((head & FLAG_OUTLIERS) !== 0) {
+  readResidualsHead(bytes, cursor)
+  const { width, flags } = found
+  if ((flags & FLAG_FACTOR) !== 0) readVarint(bytes, cursor)
+  if ((flags & FLAG_OUTLIERS) !== 0) {
     const outliers = readVarint(bytes, cursor)
     if (outliers > count) cursor.fail(`${outliers} outliers of ${count}`)
     skipOutliers(bytes, cursor, outliers)

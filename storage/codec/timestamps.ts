@@ -12,7 +12,7 @@
  * are no whole numbers up to 2^53.
  */
 import { putFloat, readFloat } from './float-bits.ts'
-import { putResiduals, readResiduals, residualBytes, skipResiduals } from './residuals.ts'
+import { putResiduals, readResidualSums, readResiduals, residualBytes, skipResiduals } from './residuals.ts'
 import { type ByteCursor, putSigned, putVarint, readSigned, readVarint } from './varint.ts'
 
 export const TIMES_REGULAR = 0
@@ -164,18 +164,12 @@ export function readTimes(
     case TIMES_REGULAR:
       for (let i = 0; i < count; i++) out[o + i] = first + i * step
       return
-    case TIMES_DELTAS: {
-      readResiduals(bytes, cursor, count - 1, out, o + 1)
-      let time = first
+    case TIMES_DELTAS:
       out[o] = first
-      for (let i = 1; i < count; i++) {
-        time += out[o + i]
-        out[o + i] = time
-      }
+      readResidualSums(bytes, cursor, count - 1, first, 1, out, o + 1)
       return
-    }
     case TIMES_LINE:
-      readResiduals(bytes, cursor, count - 1, out, o + 1)
+      readResiduals(bytes, cursor, count - 1, 1, out, o + 1)
       out[o] = first
       for (let i = 1; i < count; i++) out[o + i] += first + i * step
       return

@@ -21,7 +21,15 @@
 import { packedBytes } from './bit-pack.ts'
 import { Decimals, EXPONENT_MAX, POWERS_OF_TEN } from './decimal.ts'
 import { halvesOf, putHalves, readHalf } from './float-bits.ts'
-import { putResiduals, RESIDUAL_MAX, readResiduals, residualBytes, skipResiduals } from './residuals.ts'
+import {
+  addUp,
+  putResiduals,
+  RESIDUAL_MAX,
+  readResidualSums,
+  readResiduals,
+  residualBytes,
+  skipResiduals,
+} from './residuals.ts'
 import { type ByteCursor, putSigned, putVarint, readSigned, readVarint, signedSize } from './varint.ts'
 import { putXor, readXor, trailingZeros, xorBits } from './xor.ts'
 
@@ -35,6 +43,8 @@ const MODE_BITS = 6
 const MODE_EXCEPTIONS = 7
 
 const CONSTANT_RAW = 31
+/** Calling `fill` costs as much as so many stores. */
+const FILL_FROM = 32
 const RUNS_BITMAP = 0
 const RUNS_LIST = 1
 const BITS_XOR = 0
@@ -70,7 +80,7 @@ export function putColumn(
   const end = putPlain(values, from, count, bytes, at)
   const size = end - at
   // What runs would take if their values cost the same each.
-  if (count >= 8 && (size * (changes + 1)) / count + count / 8 + 3 < size * 0.95) {
+  if (count >= 8 && (size * (changes + 1)) / count + count / 8 + 3 < size * 0.85) {
     const runsEnd = putRuns(values, from, count, changes, bytes, end)
     if (runsEnd - end < size) {
       bytes.copyWithin(at, end, runsEnd)
@@ -271,6 +281,8 @@ function putBits(values: Float64Array, from: number, count: number, bytes: Uint8
     if (low < minLower) minLower = low
     if (low > maxLower) maxLower = low
   }
+  // Nothing is gained by the smallest then, and readers like whole words.
+  if (maxLower - minLower >= 2 ** 31) minLower = 0
   const halvesBytes = 1 + residualBytes(count, minUpper, maxUpper) + residualBytes(count, minLower, maxLower)
   const size = xorBits(halves, from, count)
   if (8 + size / 8 < halvesBytes * 0.95) {
@@ -330,46 +342,28 @@ function readDecimals(
   if (exponent > EXPONENT_MAX || mode > MODE_DELTA2) cursor.fail(`unknown kind ${head} of column`)
   const power = POWERS_OF_TEN[exponent]
   if (mode === MODE_FRAME) {
-    readResiduals(bytes, cursor, count, out, o)
-    if (exponent > 0) for (let i = o; i < o + count; i++) out[i] /= power
+    readResiduals(bytes, cursor, count, power, out, o)
     return
   }
   const first = readSigned(bytes, cursor)
   if (mode === MODE_CONSTANT) {
     const value = first / power
-    for (let i = o; i < o + count; i++) out[i] = value
+    if (count > FILL_FROM) out.fill(value, o, o + count)
+    else for (let i = o; i < o + count; i++) out[i] = value
   } else if (mode === MODE_DELTA) {
-    readResiduals(bytes, cursor, count - 1, out, o + 1)
-    addUp(first, power, count, out, o)
+    out[o] = first / power
+    readResidualSums(bytes, cursor, count - 1, first, power, out, o + 1)
   } else {
     const step = readSigned(bytes, cursor)
     if (count < 2) cursor.fail('differences of one value')
     if (mode === MODE_LINEAR) {
       for (let i = 0; i < count; i++) out[o + i] = (first + i * step) / power
     } else {
-      readResiduals(bytes, cursor, count - 2, out, o + 2)
+      out[o] = first / power
       out[o + 1] = step
-      for (let i = o + 2; i < o + count; i++) out[i] += out[i - 1]
-      addUp(first, power, count, out, o)
+      readResidualSums(bytes, cursor, count - 2, step, 1, out, o + 2)
+      addUp(first, count - 1, power, out, o + 1)
     }
-  }
-}
-
-/** Makes values of the first number and the differences, which stand behind it. */
-function addUp(first: number, power: number, count: number, out: Float64Array, o: number): void {
-  let number = first
-  if (power === 1) {
-    out[o] = first
-    for (let i = o + 1; i < o + count; i++) {
-      number += out[i]
-      out[i] = number
-    }
-    return
-  }
-  out[o] = first / power
-  for (let i = o + 1; i < o + count; i++) {
-    number += out[i]
-    out[i] = number / power
   }
 }
 
@@ -399,8 +393,19 @@ function readBits(
   if (argument !== BITS_HALVES) cursor.fail(`unknown kind ${argument} of bits`)
   cursor.need(1)
   const shift = bytes[cursor.at++] & 31
-  readResiduals(bytes, cursor, count, upper, 0)
-  readResiduals(bytes, cursor, count, lower, 0)
+  readResiduals(bytes, cursor, count, 1, upper, 0)
+  if (cursor.limit - cursor.at >= 2 + 4 * count && bytes[cursor.at] === 0 && bytes[cursor.at + 1] === 32) {
+    // Plain 32-bit numbers, as nearly always: no detour by doubles.
+    const at = cursor.at + 2
+    for (let i = 0, p = at; i < count; i++, p += 4) {
+      halves[2 * (o + i)] =
+        (bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16) | (bytes[p + 3] << 24)) << shift
+      halves[2 * (o + i) + 1] = upper[i]
+    }
+    cursor.at = at + 4 * count
+    return
+  }
+  readResiduals(bytes, cursor, count, 1, lower, 0)
   for (let i = 0; i < count; i++) {
     halves[2 * (o + i)] = lower[i] << shift
     halves[2 * (o + i) + 1] = upper[i]

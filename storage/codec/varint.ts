@@ -80,18 +80,37 @@ export function signedSize(value: number): number {
 
 /** Throws CORRUPTION when the number goes on beyond the limit or 8 bytes. */
 export function readVarint(bytes: Uint8Array, cursor: ByteCursor): number {
-  const start = cursor.at
-  const end = Math.min(cursor.limit, start + 8)
-  let value = 0
-  let scale = 1
-  for (let at = start; at < end; at++) {
+  const at = cursor.at
+  if (at < cursor.limit) {
     const byte = bytes[at]
-    value += (byte & 0x7f) * scale
     if (byte < 0x80) {
       cursor.at = at + 1
-      return value
+      return byte
     }
-    scale *= 0x80
+  }
+  return readLongVarint(bytes, cursor)
+}
+
+function readLongVarint(bytes: Uint8Array, cursor: ByteCursor): number {
+  const end = Math.min(cursor.limit, cursor.at + 8)
+  let low = 0
+  let at = cursor.at
+  for (let shift = 0; shift < 28 && at < end; shift += 7) {
+    const byte = bytes[at++]
+    low |= (byte & 0x7f) << shift
+    if (byte < 0x80) {
+      cursor.at = at
+      return low
+    }
+  }
+  let high = 0
+  for (let shift = 0; shift < 28 && at < end; shift += 7) {
+    const byte = bytes[at++]
+    high |= (byte & 0x7f) << shift
+    if (byte < 0x80) {
+      cursor.at = at
+      return low + high * TWO_28
+    }
   }
   return cursor.fail('a number in it does not end')
 }

@@ -131,9 +131,9 @@ describe('chunks', () => {
   it('say their bounds and what is in them', () => {
     const columns = columnsOf([1, 2])
     columns.push(START + 30_000, 0, KIND_STALE)
-    columns.pushHistogram(START + 40_001, { ...EMPTY_HISTOGRAM, sum: 1.5 }, KIND_HISTOGRAM)
+    columns.pushHistogram(START + 40_003, { ...EMPTY_HISTOGRAM, sum: 1.5 }, KIND_HISTOGRAM)
     const chunk = encode(columns)
-    expect(chunkInfo(chunk, 0)).toMatchObject({ samples: 4, mint: START, maxt: START + 40_001, stale: 1 })
+    expect(chunkInfo(chunk, 0)).toMatchObject({ samples: 4, mint: START, maxt: START + 40_003, stale: 1 })
     expect(describeChunk(chunk, 0)).toBe(
       '4 samples, times deltas 13 bits, values linear e=0, 1 histograms, 1 layouts, 3 columns, 1 stale, 48 bytes',
     )
