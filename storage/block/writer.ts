@@ -1,6 +1,6 @@
 /** Writes a block: one sealed LevelDB folder, see format.ts and the files of its pages. */
 import { ByteWriter } from '../codec/byte-writer.ts'
-import { encodeChunk } from '../codec/chunk.ts'
+import { chunkEnd, encodeChunk } from '../codec/chunk.ts'
 import type { Labels } from '../model/labels.ts'
 import { METRIC_NAME } from '../model/labels.ts'
 import { isHistogramKind, type SampleColumns } from '../model/sample.ts'
@@ -88,8 +88,10 @@ export class BlockWriter {
     this.seriesPage.addSeries(ref, labels)
     const { length } = columns
     const size = this.chunkSize(columns)
-    for (let from = 0; from < length; from += size) {
-      this.addChunk(ref, columns, from, Math.min(from + size, length))
+    for (let from = 0; from < length; ) {
+      const to = chunkEnd(columns, from, Math.min(from + size, length))
+      this.addChunk(ref, columns, from, to)
+      from = to
     }
     this.samples += length
     this.mint = Math.min(this.mint, columns.t[0])
