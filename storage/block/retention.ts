@@ -23,7 +23,7 @@ export interface ExpiredBlocks {
   bySize: number[]
 }
 
-/** The bound by bytes that is in force, 0 for none. `fileSystemBytes`: size of the file system, 0 if not known. */
+/** The bound by bytes that is in force, 0 for none. `fileSystemBytes`: size of the file system, NaN if not known. */
 export function retentionBytesMax({ sizeBytes, percentage }: Retention, fileSystemBytes: number): number {
   if (percentage > 0 && fileSystemBytes > 0) return Math.floor((fileSystemBytes * percentage) / 100)
   return sizeBytes

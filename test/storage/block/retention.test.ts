@@ -50,6 +50,6 @@ describe('retentionBytesMax', () => {
     expect(retentionBytesMax(retention({}), 1000)).toBe(0)
     expect(retentionBytesMax(retention({ sizeBytes: 7 }), 1000)).toBe(7)
     expect(retentionBytesMax(retention({ sizeBytes: 7, percentage: 12.5 }), 1000)).toBe(125)
-    expect(retentionBytesMax(retention({ sizeBytes: 7, percentage: 12.5 }), 0)).toBe(7)
+    expect(retentionBytesMax(retention({ sizeBytes: 7, percentage: 12.5 }), Number.NaN)).toBe(7)
   })
 })
