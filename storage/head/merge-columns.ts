@@ -1,5 +1,5 @@
-/** Joins samples of one series that arrived in two generations. */
-import type { Kind, SampleColumns } from '../model/sample.ts'
+/** Joins samples of one series that arrived one after the other, in two generations or blocks. */
+import { isHistogramKind, type Kind, type SampleColumns } from '../model/sample.ts'
 
 /**
  * Adds `later` (arrived later) to `into`; both ascending. At equal times the earlier arrival stays. Nearly always
@@ -13,11 +13,20 @@ export function mergeColumns(into: SampleColumns, later: SampleColumns): void {
     return
   }
   into.reserve(into.length + later.length)
-  into.t.set(later.t.subarray(0, later.length), into.length)
-  into.v.set(later.v.subarray(0, later.length), into.length)
-  into.kind.set(later.kind.subarray(0, later.length), into.length)
-  into.length += later.length
-  if (!later.allFloat) into.allFloat = false
+  if (later.allFloat) {
+    into.t.set(later.t.subarray(0, later.length), into.length)
+    into.v.set(later.v.subarray(0, later.length), into.length)
+    into.kind.set(later.kind.subarray(0, later.length), into.length)
+    into.length += later.length
+    return
+  }
+  for (let i = 0; i < later.length; i++) copyPoint(later, i, into)
+}
+
+function copyPoint(from: SampleColumns, i: number, into: SampleColumns): void {
+  const kind = from.kind[i] as Kind
+  if (isHistogramKind(kind)) into.pushHistogram(from.t[i], from.histograms[from.v[i]], kind)
+  else into.push(from.t[i], from.v[i], kind)
 }
 
 function interleave(into: SampleColumns, later: SampleColumns): void {
@@ -25,17 +34,17 @@ function interleave(into: SampleColumns, later: SampleColumns): void {
   const t = into.t.slice(0, count)
   const v = into.v.slice(0, count)
   const kind = into.kind.slice(0, count)
+  const histograms = into.histograms.slice()
   into.clear()
   let i = 0
   let j = 0
   while (i < count || j < later.length) {
     if (j === later.length || (i < count && t[i] <= later.t[j])) {
       if (j < later.length && t[i] === later.t[j]) j++
-      into.push(t[i], v[i], kind[i] as Kind)
+      const ofKind = kind[i] as Kind
+      if (isHistogramKind(ofKind)) into.pushHistogram(t[i], histograms[v[i]], ofKind)
+      else into.push(t[i], v[i], ofKind)
       i++
-    } else {
-      into.push(later.t[j], later.v[j], later.kind[j] as Kind)
-      j++
-    }
+    } else copyPoint(later, j++, into)
   }
 }
