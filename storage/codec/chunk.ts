@@ -65,7 +65,8 @@ export function chunkEnd(columns: SampleColumns, from: number, to: number): numb
 
 /**
  * Writes samples [from, to) of the columns as one chunk. Requires: times strictly ascending; `chunkEnd` allows it.
- * Throws RangeError for a number of samples out of range.
+ * Throws RangeError for a
+ * number of samples out of range, or when the final time is not the latest.
  */
 export function encodeChunk(columns: SampleColumns, from: number, to: number, out: ByteWriter): void {
   const count = to - from

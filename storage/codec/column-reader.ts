@@ -187,8 +187,13 @@ function skipExceptions(bytes: Uint8Array, cursor: ByteCursor, exceptions: numbe
 }
 
 const runValues = new Float64Array(4096)
-/** For each value the index of its run's value, less that of the run before: 0 or 1. */
+/** 1 for each value with which a run begins, except the first. */
 const runStarts = new Uint8Array(4096 + 8)
+const BITS_OF_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let bits = 0
+  for (let rest = byte; rest > 0; rest >>>= 1) bits += rest & 1
+  return bits
+})
 
 function readRuns(
   bytes: Uint8Array,
@@ -198,12 +203,19 @@ function readRuns(
   out: Float64Array,
   o: number,
 ): void {
+  const changesAt = cursor.at
   const runs = 1 + readChanges(bytes, cursor, argument, count)
   cursor.need(1)
   const head = bytes[cursor.at++]
   if (head >>> 5 === MODE_RUNS) cursor.fail('runs of runs')
   readPlain(bytes, cursor, head, runs, runValues, 0)
-  if (head >>> 5 === MODE_BITS || head >>> 5 === MODE_EXCEPTIONS) {
+  const mayBeNaN = head >>> 5 === MODE_BITS || head >>> 5 === MODE_EXCEPTIONS
+  if (argument === RUNS_BITMAP && !mayBeNaN) {
+    expandBitmap(bytes, changesAt, count, out, o)
+    return
+  }
+  if (argument === RUNS_BITMAP) fillStarts(bytes, changesAt, count)
+  if (mayBeNaN) {
     expandHalves(count, out, o)
     return
   }
@@ -212,6 +224,26 @@ function readRuns(
   for (let i = 1; i < count; i++) {
     run += runStarts[i]
     out[o + i] = runValues[run]
+  }
+}
+
+function expandBitmap(bytes: Uint8Array, at: number, count: number, out: Float64Array, o: number): void {
+  let run = 0
+  let value = runValues[0]
+  out[o] = value
+  const end = o + count
+  for (let i = o + 1; i < end; at++) {
+    let byte = bytes[at]
+    const byteEnd = i + 8 < end ? i + 8 : end
+    if (byte === 0) {
+      for (; i < byteEnd; i++) out[i] = value
+      continue
+    }
+    for (; i < byteEnd; i++, byte >>>= 1) {
+      run += byte & 1
+      out[i] = runValues[run]
+    }
+    value = runValues[run]
   }
 }
 
@@ -227,10 +259,18 @@ function expandHalves(count: number, out: Float64Array, o: number): void {
   }
 }
 
-/** Fills `runStarts` from 1 on. Returns the number of changes, at most count − 1. */
+function fillStarts(bytes: Uint8Array, at: number, count: number): void {
+  for (let i = 1; i < count; at++) {
+    const end = Math.min(count, i + 8)
+    for (let byte = bytes[at]; i < end; i++, byte >>>= 1) runStarts[i] = byte & 1
+  }
+}
+
+/** Returns the number of changes, at most count − 1. Fills `runStarts` from 1 on where they are a list. */
 function readChanges(bytes: Uint8Array, cursor: ByteCursor, argument: number, count: number): number {
+  let changes = 0
   if (argument === RUNS_LIST) {
-    const changes = readVarint(bytes, cursor)
+    changes = readVarint(bytes, cursor)
     if (changes >= count) cursor.fail(`${changes} changes in ${count} values`)
     runStarts.fill(0, 1, count)
     let next = 1
@@ -245,16 +285,8 @@ function readChanges(bytes: Uint8Array, cursor: ByteCursor, argument: number, co
   if (argument !== RUNS_BITMAP) cursor.fail(`unknown kind ${argument} of runs`)
   const size = packedBytes(count - 1, 1)
   cursor.need(size)
-  let changes = 0
-  for (let i = 1, at = cursor.at; i < count; at++) {
-    const byte = bytes[at]
-    const end = Math.min(count, i + 8)
-    for (let bit = 0; i < end; i++, bit++) {
-      const isStart = (byte >>> bit) & 1
-      runStarts[i] = isStart
-      changes += isStart
-    }
-  }
+  for (let at = cursor.at; at < cursor.at + size; at++) changes += BITS_OF_BYTE[bytes[at]]
+  if (changes >= count) cursor.fail(`${changes} changes in ${count} values`)
   cursor.at += size
   return changes
 }

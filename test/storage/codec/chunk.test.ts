@@ -110,6 +110,7 @@ describe('size', () => {
     const out = new ByteWriter()
     expect(() => encodeChunk(columns, 3, 3, out)).toThrow(RangeError)
     expect(() => encodeChunk(columns, 0, 4097, out)).toThrow(RangeError)
+    expect(() => encodeChunk(columnsOf([1, 2], [5, 4]), 0, 2, out)).toThrow(RangeError)
     expect(out.length).toBe(0)
     expect(chunkEnd(columns, 0, 5000)).toBe(4096)
     expect(chunkEnd(columns, 4990, 5000)).toBe(5000)
