@@ -49,6 +49,7 @@ function queryableOf({ labels, t, v, kind }: Counters): Queryable {
         },
       }),
       labelNames: async () => [],
+      warnings: () => [],
       labelValues: async () => [],
       close: () => {},
     }),

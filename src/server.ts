@@ -12,13 +12,14 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { EngineOptions } from '../promql/engine.ts'
-import { countForeignBlocks, Database, defaultHeadBytes, releaseReader } from '../storage/db.ts'
-import { StorageError } from '../storage/errors.ts'
+import { countForeignBlocks, Database, releaseReader } from '../storage/db.ts'
+import { defaultMemoryLimit, headBytesFor } from '../storage/memory-guard.ts'
 import { createApi } from './api/api.ts'
 import type { BuildInfo, RuntimeInfo } from './api/dependencies.ts'
 import type { Flags } from './cli/flags.ts'
+import type { Config } from './config/model.ts'
 import type { ConfigManager } from './config/reload.ts'
-import { formatSize } from './config/size.ts'
+import { formatRetention, resolveRetention } from './config/retention.ts'
 import { MeteredQueryService } from './query/metrics.ts'
 import { defaultThreadCount, QueryPool } from './query/pool.ts'
 import { ScrapeManager } from './scrape/manager.ts'
@@ -49,28 +50,45 @@ export async function startServer({
 }: ServerOptions): Promise<RunningServer> {
   const log = logger.child({ source: 'server.ts' })
   const startTimeMs = Date.now()
-  const state = { isReady: false, isStopping: false, corruptionCount: 0 }
+  const state = { isReady: false, isStopping: false }
 
   await warnOfForeignBlocks(flags.storagePath, log)
   const storageMetrics = new StorageMetrics(registry)
+  const memoryLimitBytes =
+    flags.memoryLimitBytes || defaultMemoryLimit(process.constrainedMemory(), totalmem())
+  const retention = (config: Config) => resolveRetention(config.storage.retention, flags)
   const db = await Database.open({
     path: flags.storagePath,
     isThreaded: true,
-    limits: { headBytesMax: flags.headLimitBytes || defaultHeadBytes(memoryBytes()) },
+    hasNoLockFile: flags.noLockfile,
+    memoryLimitBytes,
+    limits: {
+      headBytesMax: headBytesFor(memoryLimitBytes),
+      cutSpanMs: flags.headCutSpanMs,
+      outOfOrderWindowMs: configManager.current.storage.outOfOrderWindowMs,
+    },
+    retention: retention(configManager.current),
     onTrouble: (err) => {
-      if (err instanceof StorageError && err.code === 'CORRUPTION') {
-        state.corruptionCount++
-        storageMetrics.countCorruption()
-      } else {
-        storageMetrics.countWriteFailure()
-      }
+      storageMetrics.countFailure(err)
       log.error({ err }, 'Trouble in the storage')
     },
-    onSynced: (seconds) => storageMetrics.observeSync(seconds),
-    onDropped: ({ number, mint, maxt, sampleCount }) => {
-      const about = { generation: number, from: isoTime(mint), to: isoTime(maxt), samples: sampleCount }
-      log.warn(about, 'The head is full: its oldest samples were dropped (see --storage.head-limit)')
+    onDamage: (note) => {
+      storageMetrics.countDamage(note)
+      log.error({ ...note, from: isoTime(note.mint), to: isoTime(note.maxt) }, 'Damage on the disk')
     },
+    onDiskChange: (disk) => {
+      if (disk.allowsSeries && disk.allowsSamples) log.info({ ...disk }, 'The disk has room again')
+      else log.error({ ...disk }, 'The disk is nearly full: series or samples are refused')
+    },
+    onMemoryChange: (memory) => {
+      if (memory.allowsSeries) log.info({ ...memory }, 'There is memory again for new series')
+      else
+        log.error(
+          { ...memory },
+          'The memory limit is reached: new series are refused (--storage.memory-limit)',
+        )
+    },
+    onSynced: (seconds) => storageMetrics.observeSync(seconds),
   })
   registerDatabase(registry, db)
 
@@ -78,6 +96,7 @@ export async function startServer({
     storageHandle: db.handle,
     engine: engineOptions(flags),
     maxConcurrency: flags.queryMaxConcurrency,
+    onDamage: (note) => db.damage.add(note),
     onWorkerExit: (index) => releaseReader(db.handle, index),
     onWorkerError: (thread, err) => log.error({ thread, err }, 'A query thread died and is replaced'),
   })
@@ -99,14 +118,14 @@ export async function startServer({
     flags: flags.asMap(),
     engine: { lookbackMs: flags.lookbackMs, timeoutMs: flags.queryTimeoutMs },
     buildInfo: buildInfo(),
-    runtimeInfo: () => runtimeInfo(configManager, startTimeMs, state.corruptionCount, db.headBytesMax),
+    runtimeInfo: () => runtimeInfo(configManager, startTimeMs, db),
     registry,
     isReady: () => state.isReady && !state.isStopping,
     isStopping: () => state.isStopping,
     reload: () => configManager.reload(),
     isLifecycleEnabled: flags.enableLifecycle,
     isAdminEnabled: flags.enableAdminApi,
-    storageAdmin: undefined,
+    storageAdmin: db,
     corsOrigin: flags.corsOrigin,
     externalUrl: `http://${hostname()}:${splitAddress(flags.listenAddresses[0]).port}/`,
     listenPort: () => ports[0],
@@ -134,6 +153,10 @@ export async function startServer({
     log.info({ address, port: ports[i] }, 'Listening')
   }
   configManager.subscribe('scrape', (config) => scrapeManager.apply(config))
+  configManager.subscribe('storage', async (config) => {
+    db.setRetention(retention(config))
+    db.setOutOfOrderWindow(config.storage.outOfOrderWindowMs)
+  })
   await configManager.applyCurrent()
 
   db.ready().then(
@@ -181,34 +204,21 @@ function buildInfo(): BuildInfo {
   }
 }
 
-function runtimeInfo(
-  configManager: ConfigManager,
-  startTimeMs: number,
-  corruptionCount: number,
-  headBytesMax: number,
-): RuntimeInfo {
+function runtimeInfo(configManager: ConfigManager, startTimeMs: number, db: Database): RuntimeInfo {
   return {
     startTimeMs,
     cwd: process.cwd(),
     hostname: hostname(),
     isConfigGood: configManager.isGood,
     lastConfigTimeMs: configManager.lastSuccessMs,
-    corruptionCount,
+    corruptionCount: db.damage.total,
     threadCount: 1 + defaultThreadCount(),
-    // The one bound so far.
-    storageRetention: formatSize(headBytesMax),
+    storageRetention: formatRetention(db.retention),
   }
 }
 
-/** A generation without a sample has no times. */
-function isoTime(ms: number): string {
-  return Number.isFinite(ms) ? new Date(ms).toISOString() : ''
-}
-
-/** Of the container, where there is a bound, else of the machine. */
-function memoryBytes(): number {
-  const bound = process.constrainedMemory()
-  return bound > 0 ? Math.min(bound, totalmem()) : totalmem()
+function isoTime(ms: number | undefined): string | undefined {
+  return ms === undefined || !Number.isFinite(ms) ? undefined : new Date(ms).toISOString()
 }
 
 async function warnOfForeignBlocks(path: string, log: Logger): Promise<void> {

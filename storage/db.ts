@@ -2,25 +2,44 @@
  * Opens, wires and closes the parts of the storage. The caller sees it as `Storage`; query threads attach to the
  * same memory by its handle.
  *
- *   <path>/narthex/wal/     LevelDB: the write-ahead log
+ *   <path>/narthex/wal/       LevelDB: the write-ahead log      <path>/narthex/state/   LevelDB: tombstones
+ *   <path>/narthex/blocks/    a folder a block                  <path>/snapshots/       copies that were asked for
  *
  * Nothing else under <path> is touched: Prometheus' own blocks and log lie beside it.
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DamageRegistry } from './damage.ts'
+import { BlockCatalog } from './block/catalog.ts'
+import type { DamageNote as BlockDamage } from './block/format.ts'
+import { BlockReader } from './block/reader.ts'
+import type { Retention } from './block/retention.ts'
+import { BlockShelf } from './block/shelf.ts'
+import { TombstoneLog } from './block/tombstone-log.ts'
+import { type DamageNote, DamageRegistry } from './damage.ts'
+import { DiskGuard, type DiskState } from './disk-guard.ts'
 import { StorageError } from './errors.ts'
 import { HeadAppender } from './head/appender.ts'
 import { MAIN_READER, STATE_CLOSED, STATE_READY } from './head/directory.ts'
 import { Generation } from './head/generation.ts'
-import { type DroppedGeneration, Head, type HeadLimits, type HeadStats, SLACK_BYTES } from './head/head.ts'
-import { HeadQueryable } from './head/querier.ts'
-import { replayGenerations } from './head/replay.ts'
-import type { Appender, Querier, Queryable, Storage } from './interface.ts'
+import {
+  type Admission,
+  Head,
+  type HeadLimits,
+  type HeadStats,
+  SLACK_BYTES,
+  WRITTEN_BYTES_MIN,
+} from './head/head.ts'
+import type { SeriesTable } from './head/series-table.ts'
+import type { Appender, Querier, Storage, StorageAdmin } from './interface.ts'
+import { Keeper, type KeeperStats } from './keeper.ts'
+import { type FolderLock, lockFolder } from './lock.ts'
+import { MemoryGuard, type MemoryState } from './memory-guard.ts'
+import type { Matcher } from './model/matcher.ts'
 import { SLAB_BYTES_MAX, Slab } from './slab/slab.ts'
-import type { Store } from './store.ts'
-import { replayInThread } from './upkeep.ts'
+import { StorageQueryable } from './storage-querier.ts'
+import { Store } from './store.ts'
+import { runInThread, runUpkeepTask, type StopWord, type UpkeepResults, type UpkeepTask } from './upkeep.ts'
 import { CommitLog } from './wal/commit-log.ts'
 import { clearGenerations } from './wal/oldest.ts'
 import { type OpenedLog, openLog } from './wal/open-log.ts'
@@ -28,11 +47,29 @@ import { type OpenedLog, openLog } from './wal/open-log.ts'
 /** What a query thread needs to read the storage: can be cloned between threads. */
 export interface StorageHandle {
   buffer: SharedArrayBuffer
+  /** Folder of all that is ours. */
+  path: string
 }
 
-/** Attaches a query thread. `reader`: its slot, 0 ≤ reader < MAIN_READER; no two threads share one. */
-export function attachStorage(handle: StorageHandle, reader: number): Queryable {
-  return new HeadQueryable(new Slab(handle.buffer), reader)
+/** Bytes of blocks' pages that one query thread keeps. */
+const CACHE_BYTES = 32 * 2 ** 20
+
+/**
+ * Attaches a query thread. `reader`: its slot, 0 ≤ reader < MAIN_READER; no two threads share one. `onDamage` hears of
+ * what the thread finds damaged.
+ */
+export function attachStorage(
+  handle: StorageHandle,
+  reader: number,
+  onDamage: (note: DamageNote) => void = () => {},
+): StorageQueryable {
+  const shelf = new BlockShelf({
+    path: handle.path,
+    cacheBytesMax: CACHE_BYTES,
+    onDamage: (damage) => onDamage(noteOfBlock(damage)),
+    onUnreadable: (id, error) => onDamage(unreadableNote(id, error)),
+  })
+  return new StorageQueryable(new Slab(handle.buffer), reader, shelf)
 }
 
 /** Frees the slot of a thread that died. Requires: it is gone. */
@@ -44,16 +81,24 @@ export interface DatabaseOptions {
   /** Folder of the data; what is ours lies in its subfolder `narthex`. */
   path: string
   limits?: Partial<HeadLimits>
-  /** Whether replay runs in a thread of its own. */
+  retention?: Retention
+  /** Whether replay and upkeep run in threads of their own. */
   isThreaded?: boolean
   turnMs?: number
   syncIntervalMs?: number
   retryMs?: number
-  /** A write failed and is tried again; or pages were found damaged. The storage goes on. */
+  /** A write or a task of upkeep failed and is tried again. The storage goes on. */
   onTrouble?: (error: Error) => void
+  /** The lock of LevelDB alone keeps a second process out. */
+  hasNoLockFile?: boolean
+  /** The disk is nearly full, or is so no more. */
+  onDiskChange?: (state: DiskState) => void
+  /** Of all memory of the process; over it no new series are taken. 0, and nothing said: no limit. */
+  memoryLimitBytes?: number
+  onMemoryChange?: (state: MemoryState) => void
+  /** Something was found damaged; what can be read is served. */
+  onDamage?: (note: DamageNote) => void
   onSynced?: (seconds: number) => void
-  /** The head was at its bound, and its oldest generation went, from memory and from the log. */
-  onDropped?: (dropped: DroppedGeneration) => void
 }
 
 export interface ReplayStatus {
@@ -62,66 +107,103 @@ export interface ReplayStatus {
   done: number
 }
 
-/** Bytes of the head when nothing is said: a quarter of the memory in whole MiB, at most 2 GiB. */
-export function defaultHeadBytes(memoryBytes: number): number {
-  const mib = 2 ** 20
-  return Math.min(2048 * mib, Math.floor(memoryBytes / 4 / mib) * mib)
-}
-
 const MAINTENANCE_MS = 1000
 const LOG_BUFFER_BYTES = 64 * 2 ** 20
-/** Twice what the tables of a generation take that has hardly a sample. */
-const JOIN_BYTES_MIN = 2 * 2 ** 20
+/** All is kept. */
+const KEEP_ALL: Retention = { timeMs: 0, sizeBytes: 0, percentage: 0 }
 
-export class Database implements Storage {
+/** What is opened before the storage is made. */
+interface OpenedParts {
+  log: OpenedLog
+  state: Store
+  catalog: BlockCatalog
+  tombstones: TombstoneLog
+  /** Numbers of the generations in the log that are in no block. */
+  generations: readonly number[]
+  /** Number of the generation that is opened now. */
+  firstGeneration: number
+  damage: DamageRegistry
+  guard: DiskGuard
+  lock: FolderLock | undefined
+}
+
+export class Database implements Storage, StorageAdmin {
   readonly handle: StorageHandle
-  /** What was found damaged since the start. */
   readonly damage: DamageRegistry
   private readonly options: DatabaseOptions
+  private readonly slab: Slab
   private readonly store: Store
+  private readonly state: Store
   private readonly log: CommitLog
   private readonly head: Head
-  private readonly local: HeadQueryable
+  private readonly keeper: Keeper
+  private readonly guard: DiskGuard
+  private readonly memory: MemoryGuard
+  private readonly lock: FolderLock | undefined
+  private readonly catalog: BlockCatalog
+  private readonly tombstones: TombstoneLog
+  private readonly local: StorageQueryable
+  private readonly stop: StopWord = new Int32Array(new SharedArrayBuffer(4))
   private readonly maintenance: NodeJS.Timeout
   private readonly replaying: Promise<void>
   private readonly replay: ReplayStatus
+  private isReady = false
   private clearing: Promise<void> = Promise.resolve()
   private closing: Promise<void> | undefined
 
-  private constructor(
-    options: DatabaseOptions,
-    { store, generations: logged }: OpenedLog,
-    damage: DamageRegistry,
-  ) {
+  private constructor(options: DatabaseOptions, parts: OpenedParts) {
+    const { log, state, catalog, tombstones, generations, firstGeneration, damage, guard } = parts
+    const { store } = log
+    const newest = log.generations.at(-1)
     this.options = options
     this.store = store
+    this.state = state
+    this.catalog = catalog
+    this.tombstones = tombstones
     this.damage = damage
-    const generations = logged.map(({ number }) => number)
-    const newest = logged.at(-1)
+    this.guard = guard
+    this.lock = parts.lock
     const limits = fullLimits(options.limits ?? {})
-    // Twice the bound: a dropped generation stays until the last query that reads it is done.
+    // Twice the bound: a generation that was written out stays until the last query that reads it is done.
     const slab = Slab.reserve(limits.headBytesMax * 2 + 2 * SLACK_BYTES)
-    const first = (generations[generations.length - 1] ?? 0) + 1
-    this.log = new CommitLog(store, first, {
+    this.slab = slab
+    this.log = new CommitLog(store, firstGeneration, {
       turnMs: options.turnMs ?? 20,
       syncIntervalMs: options.syncIntervalMs ?? 1000,
       retryMs: options.retryMs ?? 1000,
       bufferBytesMax: LOG_BUFFER_BYTES,
       onDurable: (commit) => this.head.directory.publish(commit),
-      onError: (error) => this.trouble(error),
+      onError: (error) => {
+        this.trouble(error)
+        void guard.noteFailedWrite()
+      },
       onSynced: options.onSynced,
       previous: newest && { generation: newest.number, pageCount: newest.pageCount },
     })
-    this.head = new Head(slab, this.log, first, limits, (dropped, oldest) => {
-      options.onDropped?.(dropped)
-      this.clearLogBefore(oldest)
+    this.memory = new MemoryGuard({
+      limitBytes: options.memoryLimitBytes ?? 0,
+      slab,
+      onChange: options.onMemoryChange,
     })
-    this.handle = { buffer: slab.buffer }
-    this.local = new HeadQueryable(slab, MAIN_READER)
+    this.head = new Head(slab, this.log, firstGeneration, limits, admissionOf(guard, this.memory))
+    this.keeper = new Keeper({
+      dataPath: options.path,
+      head: this.head,
+      catalog,
+      tombstones,
+      retention: options.retention ?? KEEP_ALL,
+      stop: this.stop,
+      run: (task) => this.run(task),
+      clearLogBefore: (generation) => this.clearLogBefore(generation),
+      onTrouble: (error) => this.trouble(error),
+    })
+    this.keeper.show()
+    this.handle = { buffer: slab.buffer, path: join(options.path, 'narthex') }
+    this.local = attachStorage(this.handle, MAIN_READER, (note) => damage.add(note))
     this.replay = { total: generations.length, done: 0 }
-    this.maintenance = setInterval(() => this.head.maintain(), MAINTENANCE_MS)
+    this.maintenance = setInterval(() => this.maintain(), MAINTENANCE_MS)
     this.maintenance.unref()
-    this.replaying = this.replayLog(slab, generations, limits)
+    this.replaying = this.replayLog(generations, limits)
     if (options.isThreaded) store.shareUntil(this.replaying)
     // Whoever waits in `ready` gets the error; here it only must not count as unhandled.
     this.replaying.catch((error) => this.trouble(error))
@@ -129,17 +211,30 @@ export class Database implements Storage {
 
   /**
    * Opens the data and starts to replay it; appends are taken from now on, queries from `ready` on.
-   * Throws LOCKED, NEWER_FORMAT.
+   * Throws LOCKED, CORRUPTION, NEWER_FORMAT.
    */
   static async open(options: DatabaseOptions): Promise<Database> {
-    const folder = join(options.path, 'narthex')
-    await mkdir(folder, { recursive: true })
-    const damage = new DamageRegistry(({ what }) => options.onTrouble?.(new StorageError('CORRUPTION', what)))
-    const opened = await openLog(folder, Date.now(), (note) => damage.add(note))
+    const path = join(options.path, 'narthex')
+    await mkdir(path, { recursive: true })
+    const lock = options.hasNoLockFile ? undefined : lockFolder(path)
+    const closers: (() => void | Promise<void>)[] = [() => lock?.release()]
     try {
-      return new Database(options, opened, damage)
+      const guard = await DiskGuard.open({
+        folder: path,
+        onChange: options.onDiskChange,
+        onError: (error) => options.onTrouble?.(error as Error),
+      })
+      closers.push(() => guard.close())
+      const damage = new DamageRegistry((note) => options.onDamage?.(note))
+      const log = await openLog(path, Date.now(), (note) => damage.add(note))
+      closers.push(() => log.store.close())
+      const state = await Store.open(join(path, 'state'), { createIfMissing: true, isShared: false })
+      closers.push(() => state.close())
+      const logged = log.generations.map(({ number }) => number)
+      const parts = await openParts(path, logged, state, damage)
+      return new Database(options, { log, state, damage, guard, lock, ...parts })
     } catch (error) {
-      await opened.store.close()
+      for (const close of closers.reverse()) await close()
       throw error
     }
   }
@@ -149,13 +244,22 @@ export class Database implements Storage {
     return this.replaying
   }
 
-  /** Bytes that the head keeps; beyond them the oldest samples go. */
-  get headBytesMax(): number {
-    return this.head.limits.headBytesMax
-  }
-
   get replayStatus(): ReplayStatus {
     return { ...this.replay }
+  }
+
+  /** What is kept from now on. */
+  setRetention(retention: Retention): void {
+    this.keeper.retention = retention
+  }
+
+  get retention(): Retention {
+    return this.keeper.retention
+  }
+
+  /** How late samples may be from now on; 0: none are taken behind the newest one of their series. */
+  setOutOfOrderWindow(windowMs: number): void {
+    this.head.limits.outOfOrderWindowMs = windowMs
   }
 
   appender(): Appender {
@@ -167,18 +271,52 @@ export class Database implements Storage {
     return this.local.querier(mint, maxt)
   }
 
-  stats(): HeadStats & { logBytesWritten: number } {
-    return { ...this.head.stats(), logBytesWritten: this.log.writtenBytes }
+  async deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {
+    await this.replaying
+    const texts = matchers.map(({ name, op, value }) => ({ name, op, value }))
+    await this.keeper.delete(texts, mint, maxt)
   }
 
-  /** For tests: closes the present generation. */
+  async cleanTombstones(): Promise<void> {
+    await this.replaying
+    await this.keeper.cleanTombstones()
+  }
+
+  async snapshot(name: string, withHead: boolean): Promise<string> {
+    await this.replaying
+    return this.keeper.snapshot(name, withHead)
+  }
+
+  get memoryState(): Readonly<MemoryState> {
+    return this.memory.state
+  }
+
+  get diskState(): Readonly<DiskState> {
+    return this.guard.state
+  }
+
+  stats(): HeadStats & KeeperStats & { logBytesWritten: number } {
+    return { ...this.keeper.stats(), ...this.head.stats(), logBytesWritten: this.log.writtenBytes }
+  }
+
+  /** Closes the present generation; it is written out as a block soon. Also for tests. */
   cut(): void {
     this.head.cut()
   }
 
-  /** For tests: what the timer does once a second. */
+  /** What the timer does once a second. */
   maintain(): void {
     this.head.maintain()
+    if (this.isReady) this.keeper.tick()
+  }
+
+  /** Does all that is due now, and resolves when nothing is left; for tests and for tools that load data. */
+  async settle(): Promise<void> {
+    await this.replaying
+    await this.head.durable()
+    await this.keeper.settle()
+    this.head.maintain()
+    await this.clearing
   }
 
   /**
@@ -194,30 +332,57 @@ export class Database implements Storage {
     clearInterval(this.maintenance)
     // A replay that failed was told when it did; closing goes on all the same.
     await Promise.allSettled([this.replaying])
+    await this.keeper.stop()
     await this.log.close()
     this.head.directory.setState(STATE_CLOSED)
     await this.clearing
+    await this.local.close()
+    await this.state.close()
     await this.store.close()
+    await this.guard.close()
+    this.memory.close()
+    this.lock?.release()
   }
 
-  private async replayLog(
-    slab: Slab,
-    generations: readonly number[],
-    { headBytesMax, cutBytesMin }: HeadLimits,
-  ): Promise<void> {
-    const limits = { headBytesMax, joinBytesMin: Math.max(cutBytesMin, JOIN_BYTES_MIN) }
-    const onDone = (done: number) => {
+  private run<T extends UpkeepTask>(task: T): Promise<UpkeepResults[T['kind']]> {
+    const onReplayed = (done: number): void => {
       this.replay.done = done
     }
-    const { roots, damage } =
-      this.options.isThreaded && generations.length > 0
-        ? await replayInThread(slab, this.store.path, generations, limits, onDone)
-        : await replayGenerations(this.store, slab, generations, limits, onDone)
-    for (const note of damage) this.damage.add(note)
-    const replayed = roots.map((rootAt) => new Generation(slab, rootAt))
-    if (replayed.length > 0 && replayed[0].number > generations[0]) this.clearLogBefore(replayed[0].number)
-    this.head.install(replayed)
-    this.head.directory.setState(STATE_READY)
+    return this.options.isThreaded
+      ? runInThread(task, this.slab, this.stop, onReplayed)
+      : runUpkeepTask(task, this.slab, this.store, this.stop, onReplayed)
+  }
+
+  private async replayLog(generations: readonly number[], { headBytesMax }: HeadLimits): Promise<void> {
+    const { slab, catalog, tombstones, head } = this
+    let replayed: Generation[] = []
+    if (generations.length > 0) {
+      const { roots, damage, written } = await this.run({
+        kind: 'replay',
+        walPath: this.store.path,
+        generations,
+        limits: {
+          headBytesMax,
+          joinBytesMin: WRITTEN_BYTES_MIN,
+          joinBoundaries: tombstones.all.map(({ finalGeneration }) => finalGeneration),
+        },
+        tombstones: tombstones.all,
+        folders: generations.map(() => {
+          const id = catalog.takeId()
+          return { id, folder: catalog.temporaryFolder(id) }
+        }),
+      })
+      for (const note of damage) this.damage.add(note)
+      for (const meta of written) await catalog.commit(meta)
+      const tables = new Map<number, SeriesTable>()
+      replayed = roots.map((rootAt) => new Generation(slab, rootAt, tables))
+    }
+    const newest = Math.max(...catalog.blocks.map(({ maxt }) => maxt))
+    head.install(replayed, newest)
+    this.keeper.show()
+    this.clearLogBefore(head.oldestGeneration)
+    head.directory.setState(STATE_READY)
+    this.isReady = true
   }
 
   /** Deletes the pages of generations below `oldest`; also those that an earlier deletion failed of. */
@@ -232,6 +397,60 @@ export class Database implements Storage {
   }
 }
 
+/** Opens blocks and tombstones, and tells what of the log is in no block. */
+async function openParts(
+  path: string,
+  logged: readonly number[],
+  state: Store,
+  damage: DamageRegistry,
+): Promise<Pick<OpenedParts, 'catalog' | 'tombstones' | 'generations' | 'firstGeneration'>> {
+  const catalog = await BlockCatalog.open({
+    path,
+    readMeta: async (folder) => {
+      const block = await BlockReader.open(folder, (note) => damage.add(noteOfBlock(note)))
+      await block.close()
+      return block.meta
+    },
+    onQuarantine: (id, folder, cause) =>
+      damage.add({ ...unreadableNote(id, cause), quarantine: folder.slice(path.length + 1) }),
+  })
+  const highestApplied = Math.max(0, ...catalog.blocks.map(({ tombstone }) => tombstone))
+  const tombstones = await TombstoneLog.open(state, highestApplied, (error) =>
+    damage.add({ place: 'state', what: error.message }),
+  )
+  const inBlocks = Math.max(0, ...catalog.blocks.map(({ finalGeneration }) => finalGeneration))
+  const hidden = Math.max(0, ...tombstones.all.map(({ finalGeneration }) => finalGeneration))
+  return {
+    catalog,
+    tombstones,
+    generations: logged.filter((number) => number > inBlocks),
+    firstGeneration: Math.max(inBlocks, hidden, ...logged) + 1,
+  }
+}
+
+/** What disk and memory let in together. */
+function admissionOf(disk: DiskGuard, memory: MemoryGuard): Admission {
+  return {
+    get allowsSeries() {
+      return disk.allowsSeries && memory.allowsSeries
+    },
+    get allowsSamples() {
+      return disk.allowsSamples
+    },
+  }
+}
+
+function noteOfBlock({ block, page, what, series, mint, maxt }: BlockDamage): DamageNote {
+  const about = series === '' ? {} : { series: [series] }
+  const name = block.slice(block.lastIndexOf('/') + 1)
+  return { place: `blocks/${name}`, what: page === '' ? what : `${page}: ${what}`, mint, maxt, ...about }
+}
+
+function unreadableNote(id: number, error: unknown): DamageNote {
+  const what = error instanceof Error ? error.message : String(error)
+  return { place: `blocks/${id.toString(16).padStart(8, '0')}`, what }
+}
+
 /** The most that the slab, which is twice as large, can hold. */
 const HEAD_BYTES_MAX = SLAB_BYTES_MAX / 2 - SLACK_BYTES
 
@@ -240,8 +459,8 @@ function fullLimits(limits: Partial<HeadLimits>): HeadLimits {
   return {
     headBytesMax,
     cutSpanMs: limits.cutSpanMs ?? 30 * 60_000,
-    cutBytesMin: limits.cutBytesMin ?? headBytesMax / 64,
-    cutBytesMax: limits.cutBytesMax ?? headBytesMax / 8,
+    cutBytesMax: limits.cutBytesMax ?? headBytesMax / 4,
+    outOfOrderWindowMs: limits.outOfOrderWindowMs ?? 0,
   }
 }
 

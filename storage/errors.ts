@@ -43,5 +43,7 @@ export const APPEND_OUT_OF_BOUNDS = -3
 export const APPEND_UNKNOWN_REF = -4
 /** A byte budget is used up; nothing was taken. */
 export const APPEND_NO_MEMORY = -5
+/** Late samples are taken, but not as late ones as this. */
+export const APPEND_TOO_OLD = -6
 
-export type AppendOutcome = 0 | 1 | -1 | -2 | -3 | -4 | -5
+export type AppendOutcome = 0 | 1 | -1 | -2 | -3 | -4 | -5 | -6

@@ -84,6 +84,11 @@ export interface Querier {
   labelNames(matchers: readonly Matcher[]): Promise<string[]>
   /** Sorted values of one label over series that pass; without matchers all. */
   labelValues(name: string, matchers: readonly Matcher[]): Promise<string[]>
+  /**
+   * What is missing from the answers given so far because it is damaged on the disk, a sentence each; good after
+   * `close` too.
+   */
+  warnings(): string[]
   /** Ends the view. Nothing made by this querier may be used after it. */
   close(): void
 }

@@ -8,6 +8,7 @@ import {
   APPEND_OUT_OF_BOUNDS,
   APPEND_OUT_OF_ORDER,
   APPEND_SAME,
+  APPEND_TOO_OLD,
   APPENDED,
   type AppendOutcome,
 } from './errors.ts'
@@ -29,7 +30,15 @@ interface MemorySample {
 
 interface MemorySeries {
   labels: Labels
+  /** In the order of their arrival. */
   samples: MemorySample[]
+  maxt: number
+}
+
+interface Bounds {
+  minValidT: number
+  /** For samples behind the newest one of their series; +Infinity when none are taken. */
+  minLateT: number
 }
 
 /** Equal bits, with all NaNs alike: NaN payloads other than the stale marker do not reach storage. */
@@ -44,17 +53,22 @@ export class MemoryStorage implements Storage {
   private readonly refs = new Map<string, SeriesRef>()
   private maxt = Number.NEGATIVE_INFINITY
   private readonly appendableWindowMs: number
+  private readonly outOfOrderWindowMs: number
 
   /** `appendableWindowMs` may be Infinity, for scripts that load data in any order of series. */
-  constructor(options: { appendableWindowMs?: number } = {}) {
+  constructor(options: { appendableWindowMs?: number; outOfOrderWindowMs?: number } = {}) {
     this.appendableWindowMs = options.appendableWindowMs ?? APPENDABLE_WINDOW_MS
+    this.outOfOrderWindowMs = options.outOfOrderWindowMs ?? 0
   }
 
   appender(): Appender {
     const pending: (MemorySample & { ref: SeriesRef })[] = []
-    const minValidT = this.maxt - this.appendableWindowMs
+    const bounds = {
+      minValidT: this.maxt - this.appendableWindowMs,
+      minLateT: this.outOfOrderWindowMs > 0 ? this.maxt - this.outOfOrderWindowMs : Number.POSITIVE_INFINITY,
+    }
     const append = (ref: SeriesRef, sample: MemorySample): AppendOutcome => {
-      const outcome = this.check(ref, sample, minValidT)
+      const outcome = this.check(ref, sample, bounds)
       if (outcome === APPENDED) pending.push({ ref, ...sample })
       return outcome
     }
@@ -73,10 +87,11 @@ export class MemoryStorage implements Storage {
       commit: async (): Promise<CommitCounts> => {
         const counts = { appended: 0, outOfOrder: 0 }
         for (const { ref, ...sample } of pending) {
-          const outcome = this.check(ref, sample, minValidT)
+          const outcome = this.check(ref, sample, bounds)
           if (outcome < 0) counts.outOfOrder++
           if (outcome !== APPENDED) continue
           this.series[ref - 1].samples.push(sample)
+          this.series[ref - 1].maxt = Math.max(this.series[ref - 1].maxt, sample.t)
           this.maxt = Math.max(this.maxt, sample.t)
           counts.appended++
         }
@@ -92,27 +107,40 @@ export class MemoryStorage implements Storage {
     const key = labels.key()
     let ref = this.refs.get(key)
     if (ref === undefined) {
-      ref = this.series.push({ labels, samples: [] })
+      ref = this.series.push({ labels, samples: [], maxt: Number.NEGATIVE_INFINITY })
       this.refs.set(key, ref)
     }
     return ref
   }
 
-  private check(ref: SeriesRef, sample: MemorySample, minValidT: number): AppendOutcome {
+  private check(ref: SeriesRef, sample: MemorySample, { minValidT, minLateT }: Bounds): AppendOutcome {
     const { t } = sample
-    const samples = this.series[ref - 1].samples
-    const last = samples[samples.length - 1]
-    if (t < minValidT) return APPEND_OUT_OF_BOUNDS
-    if (last === undefined || t > last.t) return APPENDED
-    if (t < last.t) return APPEND_OUT_OF_ORDER
-    return isSameValue(last, sample) ? APPEND_SAME : APPEND_DUPLICATE
+    const { samples, maxt } = this.series[ref - 1]
+    const takesLate = minLateT < Number.POSITIVE_INFINITY
+    const isTooOld = t < Math.min(minValidT, minLateT)
+    if (t > maxt) return isTooOld ? (takesLate ? APPEND_TOO_OLD : APPEND_OUT_OF_BOUNDS) : APPENDED
+    if (t === maxt) {
+      if (isTooOld) return takesLate ? APPEND_TOO_OLD : APPEND_OUT_OF_BOUNDS
+      const same = samples.find((one) => one.t === t)!
+      return isSameValue(same, sample) ? APPEND_SAME : APPEND_DUPLICATE
+    }
+    if (!takesLate) return isTooOld ? APPEND_OUT_OF_BOUNDS : APPEND_OUT_OF_ORDER
+    if (sample.kind === KIND_STALE) return APPEND_OUT_OF_ORDER
+    return t >= minLateT ? APPENDED : APPEND_TOO_OLD
   }
 
   querier(mint: number, maxt: number): Querier {
     // A view: the number of samples of each series as of now. Samples are only ever added at the end.
     const lengths = this.series.map((series) => series.samples.length)
-    const visible = (i: number): MemorySample[] =>
-      this.series[i].samples.slice(0, lengths[i]).filter((sample) => sample.t >= mint && sample.t <= maxt)
+    const visible = (i: number): MemorySample[] => {
+      const byTime = new Map<number, MemorySample>()
+      for (const sample of this.series[i].samples.slice(0, lengths[i])) {
+        if (sample.t < mint || sample.t > maxt) continue
+        // At equal times the earliest arrival stays.
+        if (!byTime.has(sample.t)) byTime.set(sample.t, sample)
+      }
+      return [...byTime.values()].sort((a, b) => a.t - b.t)
+    }
     const find = (matchers: readonly Matcher[]): number[] =>
       lengths
         .map((_, i) => i)
@@ -148,6 +176,7 @@ export class MemoryStorage implements Storage {
         values.delete('')
         return [...values].sort(compareUtf8)
       },
+      warnings: () => [],
       close: () => {},
     }
   }

@@ -211,7 +211,8 @@ async function openDatabase(path: string, options: StoreOptions): Promise<Databa
     writeBufferSize: WRITE_BUFFER_BYTES,
     maxFileSize: WRITE_BUFFER_BYTES,
     cacheSize: 0,
-    compression: true,
+    // Pages are packed already.
+    compression: false,
   }) as Database
   try {
     await db.open()

@@ -55,8 +55,9 @@ export interface Flags {
   /** 0 is no bound; the configuration file goes before both. */
   retentionTimeMs: number
   retentionSizeBytes: number
-  /** 0 chooses by the memory of the machine. */
-  headLimitBytes: number
+  /** 0 chooses by the container or the machine. */
+  memoryLimitBytes: number
+  headCutSpanMs: number
   lookbackMs: number
   queryTimeoutMs: number
   queryMaxConcurrency: number
@@ -114,7 +115,8 @@ function typedFlags(values: ReadonlyMap<string, FlagValue[]>, given: Given): Fla
     noLockfile: bool('storage.tsdb.no-lockfile'),
     retentionTimeMs: number('storage.tsdb.retention.time'),
     retentionSizeBytes: number('storage.tsdb.retention.size'),
-    headLimitBytes: number('storage.head-limit'),
+    memoryLimitBytes: number('storage.memory-limit'),
+    headCutSpanMs: number('storage.head-cut-span'),
     // Upstream's engine takes 0 for its default.
     lookbackMs: number('query.lookback-delta') || DEFAULT_LOOKBACK_MS,
     queryTimeoutMs: number('query.timeout'),
@@ -272,15 +274,23 @@ function checkListenAddress(address: string): void {
   if (Number(port) > 65535) throw new FlagError(`--web.listen-address: address ${port}: invalid port`, 2)
 }
 
+const POSITIVE_FLAGS = [
+  'query.timeout',
+  'query.max-concurrency',
+  'query.max-samples',
+  'web.max-connections',
+  'storage.head-cut-span',
+]
+
 /** Numbers that upstream takes as they are, though nothing works with them; better said than suffered. */
 function checkPositive(given: Given): void {
-  for (const name of ['query.timeout', 'query.max-concurrency', 'query.max-samples', 'web.max-connections']) {
+  for (const name of POSITIVE_FLAGS) {
     const value = given.values.get(name)?.[0] as number | undefined
     if (value !== undefined && value <= 0) {
       throw new FlagError(`${PARSE_PREFIX}--${name} must be greater than 0`, 2)
     }
   }
-  for (const name of ['storage.head-limit', 'storage.tsdb.retention.size', 'scrape.timestamp-tolerance']) {
+  for (const name of ['storage.memory-limit', 'storage.tsdb.retention.size', 'scrape.timestamp-tolerance']) {
     const value = given.values.get(name)?.[0] as number | undefined
     if (value !== undefined && value < 0) {
       throw new FlagError(`${PARSE_PREFIX}--${name} must not be negative`, 2)

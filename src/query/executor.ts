@@ -11,7 +11,7 @@ import type { Querier, Queryable } from '../../storage/interface.ts'
 import { compareLabels, compareUtf8, type Labels } from '../../storage/model/labels.ts'
 import type { Matcher } from '../../storage/model/matcher.ts'
 import { ApiError, invalidParameter, notReady } from '../api/errors.ts'
-import { labelSetsAnswer, NO_NOTICES, type Notices, queryAnswer, stringsAnswer } from './json-writer.ts'
+import { labelSetsAnswer, type Notices, queryAnswer, stringsAnswer } from './json-writer.ts'
 import type {
   InstantRequest,
   LabelNamesRequest,
@@ -66,10 +66,14 @@ export class QueryExecutor {
     const timeoutMs = Math.max(request.timeoutMs - queueMs, 0) || -1
     const { lookbackMs, subqueryStepMs } = request
     const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel }
-    const result = await this.evaluate(request, options)
+    const tracked = new TrackedQueryable(this.queryable)
+    const result = await this.evaluate(tracked, request, options)
     const { value, isTruncated } = truncate(result.value, request.limit)
     const { warnings, infos } = result
-    const notices = { warnings: [...requestWarnings(request, isTruncated), ...warnings], infos }
+    const notices = {
+      warnings: [...requestWarnings(request, isTruncated), ...tracked.warnings(), ...warnings],
+      infos,
+    }
     const statistics = request.stats === '' ? undefined : statisticsOf(result, queueMs)
     const { timings, samples } = result
     return {
@@ -81,12 +85,16 @@ export class QueryExecutor {
     }
   }
 
-  private evaluate(request: InstantRequest | RangeRequest, options: QueryOptions): Promise<QueryResult> {
+  private evaluate(
+    queryable: Queryable,
+    request: InstantRequest | RangeRequest,
+    options: QueryOptions,
+  ): Promise<QueryResult> {
     if (request.kind === 'instant') {
-      return this.engine.instantQuery(this.queryable, request.query, request.timeMs, options)
+      return this.engine.instantQuery(queryable, request.query, request.timeMs, options)
     }
     const { query, startMs, endMs, stepMs } = request
-    return this.engine.rangeQuery(this.queryable, query, startMs, endMs, stepMs, options)
+    return this.engine.rangeQuery(queryable, query, startMs, endMs, stepMs, options)
   }
 
   private async series(request: SeriesRequest, cancel: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
@@ -112,7 +120,7 @@ export class QueryExecutor {
       }
       return sets.length === 1 ? sets[0] : uniteLabels(sets)
     })
-    const { items, notices } = limited(found, request.limit)
+    const { items, notices } = limited(found.items, request.limit, found.warnings)
     return labelSetsAnswer(items, notices)
   }
 
@@ -135,17 +143,18 @@ export class QueryExecutor {
       }
       return lists.length === 1 ? lists[0] : [...new Set(lists.flat())].sort(compareUtf8)
     })
-    const { items, notices } = limited(found, request.limit)
+    const { items, notices } = limited(found.items, request.limit, found.warnings)
     return stringsAnswer(items, notices)
   }
 
   private async withQuerier<T>(
     { startMs, endMs }: { startMs: number; endMs: number },
-    read: (querier: Querier) => Promise<T>,
-  ): Promise<T> {
+    read: (querier: Querier) => Promise<T[]>,
+  ): Promise<{ items: T[]; warnings: string[] }> {
     const querier = this.queryable.querier(startMs, endMs)
     try {
-      return await read(querier)
+      const items = await read(querier)
+      return { items, warnings: querier.warnings() }
     } finally {
       querier.close()
     }
@@ -162,9 +171,33 @@ function uniteLabels(sets: readonly Labels[][]): Labels[] {
   return [...united.values()].sort(compareLabels)
 }
 
-function limited<T>(items: readonly T[], limit: number): { items: readonly T[]; notices: Notices } {
-  if (limit === 0 || items.length <= limit) return { items, notices: NO_NOTICES }
-  return { items: items.slice(0, limit), notices: { warnings: [TRUNCATED], infos: [] } }
+function limited<T>(
+  items: readonly T[],
+  limit: number,
+  warnings: readonly string[],
+): { items: readonly T[]; notices: Notices } {
+  if (limit === 0 || items.length <= limit) return { items, notices: { warnings, infos: [] } }
+  return { items: items.slice(0, limit), notices: { warnings: [TRUNCATED, ...warnings], infos: [] } }
+}
+
+/** Keeps the queriers that an evaluation makes, for what they have to say of missing data. */
+class TrackedQueryable implements Queryable {
+  private readonly queryable: Queryable
+  private readonly made: Querier[] = []
+
+  constructor(queryable: Queryable) {
+    this.queryable = queryable
+  }
+
+  querier(mint: number, maxt: number): Querier {
+    const querier = this.queryable.querier(mint, maxt)
+    this.made.push(querier)
+    return querier
+  }
+
+  warnings(): string[] {
+    return [...new Set(this.made.flatMap((querier) => querier.warnings()))]
+  }
 }
 
 /** Leaves the first `limit` series; scalars and strings are not touched. */

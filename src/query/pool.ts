@@ -11,6 +11,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { EngineOptions } from '../../promql/engine.ts'
+import type { DamageNote } from '../../storage/damage.ts'
 import type { StorageHandle } from '../../storage/db.ts'
 import type { QueryRequest, QueryResponse, QueryService } from './request.ts'
 import { canceledResponse, closedResponse, errorResponse, queueTimeoutResponse } from './response.ts'
@@ -33,6 +34,8 @@ export interface QueryPoolOptions {
   onWorkerExit?(workerIndex: number): void
   /** Called with what ended a thread that was not told to end. */
   onWorkerError?(workerIndex: number, error: Error): void
+  /** A thread met damage on the disk. */
+  onDamage?(damage: DamageNote): void
   /** URL of the module whose `attachStorage(handle, workerIndex)` gives the threads their Queryable. */
   storageModule?: string
 }
@@ -201,6 +204,10 @@ export class QueryPool implements QueryService {
   }
 
   private receive(thread: QueryThread, message: FromWorker): void {
+    if (typeof message === 'object' && 'damage' in message) {
+      this.options.onDamage?.(message.damage)
+      return
+    }
     if (message === 'ready') {
       thread.isReady = true
       this.failuresInRow[thread.index] = 0

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { EngineOptions } from '../../promql/engine.ts'
+import type { DamageNote } from '../../storage/damage.ts'
 import type { StorageHandle } from '../../storage/db.ts'
 import type { Queryable } from '../../storage/interface.ts'
 import { QueryExecutor } from './executor.ts'
@@ -22,18 +23,20 @@ export interface ToWorker {
   queueMs: number
 }
 
-/** 'ready' once, then one answer a request. */
-export type FromWorker = 'ready' | QueryResponse
+/** 'ready' once, then one answer a request; and damage on the disk whenever it is met. */
+export type FromWorker = 'ready' | QueryResponse | { damage: DamageNote }
 
 interface StorageModule {
-  attachStorage(handle: StorageHandle, workerIndex: number): Queryable
+  attachStorage(handle: StorageHandle, workerIndex: number, onDamage: (damage: DamageNote) => void): Queryable
 }
 
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
 const setup = workerData as WorkerSetup
 const { attachStorage } = (await import(setup.storageModule)) as StorageModule
-const queryable = attachStorage(setup.storageHandle, setup.workerIndex)
+const queryable = attachStorage(setup.storageHandle, setup.workerIndex, (damage) =>
+  port.postMessage({ damage } satisfies FromWorker),
+)
 const executor = new QueryExecutor(setup.engine, queryable)
 
 port.on('message', async ({ request, queueMs }: ToWorker) => {

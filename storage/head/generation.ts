@@ -1,93 +1,95 @@
 /**
- * One generation of the head: the series and samples that arrived between two cuts, with their own symbols,
- * label pairs and postings. All of it lies in the slab behind one root record, so any thread attaches by the
- * root's address. `Generation` reads; `GenerationWriter` is its one writer.
+ * One generation of the head: the samples that arrived between two cuts, of the series of a `SeriesTable`. All of it
+ * lies in the slab behind one root record, so any thread attaches by the root's address. `Generation` reads;
+ * `GenerationWriter` is its one writer.
  *
  * Root record, indexes of u32:
- *    0  number of the generation       1–4  counts of series, symbols, pairs, names (published last)
- *    5–8  page tables of the rows of series, symbols, pairs, names
- *    9–11  cells of the hash tables of symbols, pairs, series           12  number of chunks
- *  and of f64:  8 first time  9 last time (of all samples, staged ones included)  10 number of samples
+ *    0  number of the generation   1  address of the table's root   2  page table of the rows of series
+ *    3  page table of the stamps   4  number of stamps   5  number of chunks   6  number of series with a row
+ *    7  highest index of a series with a row, + 1
+ *  and of f64:  4 first time  5 last time (of all samples, staged ones included)  6 number of samples
  *
- * Pair row (4 words, u32): 0 name symbol, 1 value symbol, 2 number of postings, 3 first segment, 4 last segment,
- *    5 fill of the last segment, 6 next pair of the same name + 1
- * Name row (2 words, u32): 0 symbol, 1 first pair + 1, 2 last pair + 1, 3 number of pairs
- * Postings segment (u32): 0 address of the next, 1 capacity, then series indexes, ascending. A posting is there
- *    before the count of series shows its series; readers stop at their count.
+ * The row of a series (series-row.ts) has the series' index in the table; only pages with a series of this generation
+ * exist. A stamp (2 words: f64 time, u32 commit) stands for all samples of one time and commit, so that a
+ * staged sample needs no time and commit of its own.
+ *
+ * Owners of memory: generation n owns as 2n, table n as 2n + 1.
  */
-import { hashPair } from '../slab/hash.ts'
-import { HashTable } from '../slab/hash-table.ts'
-import { Arena, Rows } from '../slab/memory.ts'
+
+import { StorageError } from '../errors.ts'
+import { Arena, Heap, Rows } from '../slab/memory.ts'
 import type { Slab } from '../slab/slab.ts'
-import { Symbols } from '../slab/symbols.ts'
-import type { LabelBytes } from './label-bytes.ts'
-import { HASH, initRow, LABELS_AT, ROW_SHIFT } from './series-row.ts'
+import { SeriesTable, type SeriesTableWriter } from './series-table.ts'
 
 const NUMBER = 0
-const SERIES_COUNT = 1
-const SYMBOL_COUNT = 2
-const PAIR_COUNT = 3
-const NAME_COUNT = 4
-const SERIES_ROWS = 5
-const SYMBOL_ROWS = 6
-const PAIR_ROWS = 7
-const NAME_ROWS = 8
-const SYMBOL_CELL = 9
-const PAIR_CELL = 10
-const SERIES_CELL = 11
-const CHUNKS = 12
-const MINT = 8
-const MAXT = 9
-const SAMPLES = 10
+const TABLE = 1
+const ROWS = 2
+const STAMP_ROWS = 3
+const STAMP_COUNT = 4
+const CHUNKS = 5
+const SERIES_COUNT = 6
+const INDEX_END = 7
+const MINT = 4
+const MAXT = 5
+const SAMPLES = 6
 
-const PAIR_SHIFT = 2
-const NAME_SHIFT = 1
+/** Log2 of the words of a row. */
+const ROW_SHIFT = 4
+const STAMP_SHIFT = 1
 
-const SEGMENT_HEADER = 2
-const SEGMENT_CAPACITY_MIN = 2
-const SEGMENT_CAPACITY_MAX = 4096
+/** A stamp's id leaves two bits for the kind beside it. */
+export const STAMPS_MAX = 2 ** 30
+
+export function generationOwner(number: number): number {
+  return 2 * number
+}
+
+export function tableOwner(number: number): number {
+  return 2 * number + 1
+}
 
 export class Generation {
   readonly slab: Slab
   readonly rootAt: number
   readonly number: number
-  readonly series: Rows
-  readonly symbols: Symbols
-  protected readonly pairs: Rows
-  protected readonly names: Rows
-  protected readonly pairTable: HashTable
-  protected readonly seriesTable: HashTable
+  readonly table: SeriesTable
+  protected readonly rows: Rows
+  protected readonly stamps: Rows
   protected readonly root: number
 
-  constructor(slab: Slab, rootAt: number) {
+  /** `tables`: those attached already, by their number; a new one is added. */
+  constructor(slab: Slab, rootAt: number, tables: Map<number, SeriesTable> = new Map()) {
     const { u32 } = slab
     const root = rootAt * 2
     this.slab = slab
     this.rootAt = rootAt
     this.root = root
     this.number = u32[root + NUMBER]
-    this.series = new Rows(slab, u32[root + SERIES_ROWS], ROW_SHIFT)
-    this.pairs = new Rows(slab, u32[root + PAIR_ROWS], PAIR_SHIFT)
-    this.names = new Rows(slab, u32[root + NAME_ROWS], NAME_SHIFT)
-    this.symbols = new Symbols(slab, u32[root + SYMBOL_ROWS], root + SYMBOL_CELL, root + SYMBOL_COUNT)
-    this.pairTable = new HashTable(slab, root + PAIR_CELL)
-    this.seriesTable = new HashTable(slab, root + SERIES_CELL)
-  }
-
-  get seriesCount(): number {
-    return Atomics.load(this.slab.u32, this.root + SERIES_COUNT)
-  }
-
-  get pairCount(): number {
-    return Atomics.load(this.slab.u32, this.root + PAIR_COUNT)
-  }
-
-  get nameCount(): number {
-    return Atomics.load(this.slab.u32, this.root + NAME_COUNT)
+    const tableAt = u32[root + TABLE]
+    // The number is the first word of its root.
+    const number = u32[tableAt * 2]
+    let table = tables.get(number)
+    if (table === undefined) {
+      table = new SeriesTable(slab, tableAt)
+      tables.set(number, table)
+    }
+    this.table = table
+    this.rows = new Rows(slab, u32[root + ROWS], ROW_SHIFT)
+    this.stamps = new Rows(slab, u32[root + STAMP_ROWS], STAMP_SHIFT)
   }
 
   get chunkCount(): number {
     return this.slab.u32[this.root + CHUNKS]
+  }
+
+  /** Series with a row. */
+  get seriesCount(): number {
+    return this.slab.u32[this.root + SERIES_COUNT]
+  }
+
+  /** Rows have indexes below this. */
+  get indexEnd(): number {
+    return Atomics.load(this.slab.u32, this.root + INDEX_END)
   }
 
   get sampleCount(): number {
@@ -104,257 +106,114 @@ export class Generation {
     return this.slab.f64[this.rootAt + MAXT]
   }
 
-  /** Address of the row of series `index`. */
+  /** Address of the row of series `index` of the table, 0 when this generation has none. */
   rowAt(index: number): number {
-    return this.series.at(index)
+    return this.rows.has(index) ? this.rows.at(index) : 0
   }
 
-  /** Index into u32 of the labels record of a series: the number of pairs, then the pair ids. */
-  labelsIndex(index: number): number {
-    return this.slab.u32[this.series.at(index) * 2 + LABELS_AT] * 2
+  stampTime(stamp: number): number {
+    return this.slab.f64[this.stamps.at(stamp)]
   }
 
-  pairName(pair: number): number {
-    return this.slab.u32[this.pairs.at(pair) * 2]
-  }
-
-  pairValue(pair: number): number {
-    return this.slab.u32[this.pairs.at(pair) * 2 + 1]
-  }
-
-  /** The pair of these two symbols, or −1. */
-  findPair(name: number, value: number): number {
-    if (name < 0 || value < 0) return -1
-    return this.pairTable.find(
-      hashPair(name, value),
-      (pair) => this.pairName(pair) === name && this.pairValue(pair) === value,
-    )
-  }
-
-  nameSymbol(name: number): number {
-    return this.slab.u32[this.names.at(name) * 2]
-  }
-
-  /** The name row with this text, or −1. */
-  findName(text: string): number {
-    const symbol = this.symbols.findText(text)
-    if (symbol < 0) return -1
-    const count = this.nameCount
-    for (let name = 0; name < count; name++) if (this.nameSymbol(name) === symbol) return name
-    return -1
-  }
-
-  /** Pair ids of a name, in order of their making. */
-  pairsOfName(name: number): number[] {
-    const { u32 } = this.slab
-    const row = this.names.at(name) * 2
-    const count = Atomics.load(u32, row + 3)
-    const pairs: number[] = []
-    let pair = u32[row + 1] - 1
-    for (let i = 0; i < count; i++) {
-      pairs.push(pair)
-      pair = u32[this.pairs.at(pair) * 2 + 6] - 1
-    }
-    return pairs
-  }
-
-  postingsCount(pair: number): number {
-    return Atomics.load(this.slab.u32, this.pairs.at(pair) * 2 + 2)
-  }
-
-  /** Puts the series of a pair below `seriesCount` into `out` from `offset` on, ascending; the end offset. */
-  readPostings(pair: number, seriesCount: number, out: Uint32Array, offset: number): number {
-    const { u32 } = this.slab
-    const row = this.pairs.at(pair) * 2
-    let left = Atomics.load(u32, row + 2)
-    let segment = u32[row + 3] * 2
-    while (left > 0) {
-      const n = Math.min(left, u32[segment + 1])
-      for (let i = 0; i < n; i++) {
-        const series = u32[segment + SEGMENT_HEADER + i]
-        if (series >= seriesCount) return offset
-        out[offset++] = series
-      }
-      left -= n
-      segment = u32[segment] * 2
-    }
-    return offset
-  }
-
-  /** The series with these labels, or −1. */
-  findSeries(labels: LabelBytes): number {
-    return this.seriesTable.find(labels.hash[0], (index) => this.isSeries(index, labels))
-  }
-
-  /** The series with the same hash as series `index` of another generation, or −1. */
-  findSameSeries(other: Generation, index: number): number {
-    const { u32 } = this.slab
-    const wanted = other.rowAt(index) * 2 + HASH
-    return this.seriesTable.find(u32[wanted], (candidate) => {
-      const hash = this.series.at(candidate) * 2 + HASH
-      for (let i = 0; i < 4; i++) if (u32[hash + i] !== u32[wanted + i]) return false
-      return true
-    })
-  }
-
-  private isSeries(index: number, labels: LabelBytes): boolean {
-    const { u32 } = this.slab
-    const hash = this.series.at(index) * 2 + HASH
-    for (let i = 0; i < 4; i++) if (u32[hash + i] !== labels.hash[i]) return false
-    const record = this.labelsIndex(index)
-    if (u32[record] !== labels.count) return false
-    for (let i = 0; i < labels.count; i++) {
-      const pair = u32[record + 1 + i]
-      const { bytes, ends } = labels
-      const start = i === 0 ? 0 : ends[2 * i - 1] + 1
-      if (!this.symbols.equals(this.pairName(pair), bytes, start, ends[2 * i])) return false
-      if (!this.symbols.equals(this.pairValue(pair), bytes, ends[2 * i] + 1, ends[2 * i + 1])) return false
-    }
-    return true
-  }
-
-  /** Puts the labels of a series into `into`, as `findSeries` and `addSeries` want them. */
-  copyLabels(index: number, into: LabelBytes): void {
-    const { u32 } = this.slab
-    const record = this.labelsIndex(index)
-    into.clear()
-    for (let i = 0; i < u32[record]; i++) {
-      const pair = u32[record + 1 + i]
-      into.add(this.symbols.text(this.pairName(pair)), this.symbols.text(this.pairValue(pair)))
-    }
-    into.finish()
+  stampCommit(stamp: number): number {
+    return this.slab.u32[this.stamps.at(stamp) * 2 + 2]
   }
 }
+
+/** Stamps remembered by their time. */
+const STAMP_CACHE = 256
 
 export class GenerationWriter extends Generation {
   readonly owner: number
   readonly arena: Arena
-  private readonly nameOfSymbol = new Map<number, number>()
+  readonly heap: Heap
+  /** All views, also those to come, see this commit; a sample of a later one needs its stamp. */
+  settledCommit = 0
+  declare readonly table: SeriesTableWriter
+  private lastT = Number.NaN
+  private lastCommit = 0
+  private lastStamp = 0
+  private readonly cachedT = new Float64Array(STAMP_CACHE).fill(Number.NaN)
+  private readonly cachedCommit = new Uint32Array(STAMP_CACHE)
+  private readonly cachedStamp = new Uint32Array(STAMP_CACHE)
 
-  private constructor(slab: Slab, rootAt: number, owner: number, arena: Arena) {
-    super(slab, rootAt)
+  private constructor(slab: Slab, rootAt: number, owner: number, arena: Arena, table: SeriesTableWriter) {
+    super(slab, rootAt, new Map([[table.number, table]]))
     this.owner = owner
     this.arena = arena
+    this.heap = new Heap(arena)
   }
 
-  /**
-   * A new, empty generation. `number` ≥ 1, of no other generation; it owns all the memory.
-   * Throws NO_MEMORY, then it owns none.
-   */
-  static create(slab: Slab, number: number): GenerationWriter {
+  /** A new, empty generation. `number` ≥ 1, of no other generation. Throws NO_MEMORY, then it owns none. */
+  static create(slab: Slab, number: number, table: SeriesTableWriter): GenerationWriter {
+    const owner = generationOwner(number)
     try {
-      const arena = new Arena(slab, number)
-      const rootAt = arena.allocate(16)
+      const arena = new Arena(slab, owner)
+      const rootAt = arena.allocate(8)
       const root = rootAt * 2
       slab.u32[root + NUMBER] = number
+      slab.u32[root + TABLE] = table.rootAt
       // Page tables are extents of their own; only what is used of them becomes real memory.
-      for (const field of [SERIES_ROWS, SYMBOL_ROWS, PAIR_ROWS, NAME_ROWS]) {
-        slab.u32[root + field] = slab.allocate(number)
-      }
+      slab.u32[root + ROWS] = slab.allocate(owner)
+      slab.u32[root + STAMP_ROWS] = slab.allocate(owner)
       slab.f64[rootAt + MINT] = Number.POSITIVE_INFINITY
       slab.f64[rootAt + MAXT] = Number.NEGATIVE_INFINITY
-      return new GenerationWriter(slab, rootAt, number, arena)
+      return new GenerationWriter(slab, rootAt, owner, arena, table)
     } catch (error) {
-      slab.free(number)
+      slab.free(owner)
       throw error
     }
   }
 
-  /** Adds a series that `findSeries` did not find; its index. Throws NO_MEMORY, then there is none. */
-  addSeries(labels: LabelBytes): number {
-    const { u32 } = this.slab
-    const index = this.seriesCount
-    this.series.reserve(index, this.owner)
-    const recordAt = this.arena.allocate((labels.count + 2) >>> 1)
-    const record = recordAt * 2
-    u32[record] = labels.count
-    const { bytes, ends } = labels
-    let start = 0
-    for (let i = 0; i < labels.count; i++) {
-      const nameEnd = ends[2 * i]
-      const valueEnd = ends[2 * i + 1]
-      const name = this.symbols.intern(bytes, start, nameEnd, this.arena, this.owner)
-      const value = this.symbols.intern(bytes, nameEnd + 1, valueEnd, this.arena, this.owner)
-      u32[record + 1 + i] = this.internPair(name, value)
-      start = valueEnd + 1
-    }
-    const rowAt = this.series.at(index)
-    initRow(this.slab, rowAt)
-    u32[rowAt * 2 + LABELS_AT] = recordAt
-    for (let i = 0; i < 4; i++) u32[rowAt * 2 + HASH + i] = labels.hash[i]
-    // All that takes memory comes before the first posting: one of a series that was not made after all would
-    // show the next series, which gets its index, under a label that is not its own.
-    for (let i = 0; i < labels.count; i++) this.reservePosting(u32[record + 1 + i])
-    this.seriesTable.insert(labels.hash[0], index, index, this.owner)
-    for (let i = 0; i < labels.count; i++) this.addPosting(u32[record + 1 + i], index)
-    Atomics.store(u32, this.root + SERIES_COUNT, index + 1)
-    return index
+  /** Address of the row of series `index`, zeroed if it is new. Throws NO_MEMORY. */
+  reserveRow(index: number): number {
+    this.rows.reserveOne(index, this.owner)
+    return this.rows.at(index)
   }
 
-  /** Notes one staged sample in the generation's bounds and counts. */
-  noteSample(t: number, isChunkMade: boolean): void {
-    const { f64, u32 } = this.slab
+  /** Notes that a series has a row now. */
+  noteSeries(index: number): void {
+    const { u32 } = this.slab
+    u32[this.root + SERIES_COUNT]++
+    if (index >= u32[this.root + INDEX_END]) Atomics.store(u32, this.root + INDEX_END, index + 1)
+  }
+
+  /** Notes one sample in the bounds and counts. */
+  noteSample(t: number): void {
+    const { f64 } = this.slab
     if (t < f64[this.rootAt + MINT]) f64[this.rootAt + MINT] = t
     if (t > f64[this.rootAt + MAXT]) f64[this.rootAt + MAXT] = t
     f64[this.rootAt + SAMPLES]++
-    if (isChunkMade) u32[this.root + CHUNKS]++
   }
 
-  private internPair(name: number, value: number): number {
-    const { u32 } = this.slab
-    const found = this.findPair(name, value)
-    if (found >= 0) return found
-    const pair = this.pairCount
-    this.pairs.reserve(pair, this.owner)
-    // Before the pair is found by anyone, so that there is none without a place in its name's list.
-    this.names.reserve(this.nameCount, this.owner)
-    const row = this.pairs.at(pair) * 2
-    u32[row] = name
-    u32[row + 1] = value
-    this.pairTable.insert(hashPair(name, value), pair, pair, this.owner)
-    Atomics.store(u32, this.root + PAIR_COUNT, pair + 1)
-    this.addToName(name, pair)
-    return pair
+  /** Notes how many chunks there are more. */
+  noteChunks(more: number): void {
+    this.slab.u32[this.root + CHUNKS] += more
   }
 
-  /** Requires: there is room for a name's row. */
-  private addToName(symbol: number, pair: number): void {
-    const { u32 } = this.slab
-    let name = this.nameOfSymbol.get(symbol)
-    if (name === undefined) {
-      name = this.nameCount
-      u32[this.names.at(name) * 2] = symbol
-      this.nameOfSymbol.set(symbol, name)
-      Atomics.store(u32, this.root + NAME_COUNT, name + 1)
-    }
-    const row = this.names.at(name) * 2
-    if (u32[row + 2] === 0) u32[row + 1] = pair + 1
-    else u32[this.pairs.at(u32[row + 2] - 1) * 2 + 6] = pair + 1
-    u32[row + 2] = pair + 1
-    Atomics.store(u32, row + 3, u32[row + 3] + 1)
+  /** The stamp of a time and commit; mostly one that was asked for just before. Throws NO_MEMORY. */
+  stampOf(t: number, commit: number): number {
+    if (t === this.lastT && commit === this.lastCommit) return this.lastStamp
+    this.lastT = t
+    this.lastCommit = commit
+    this.lastStamp = this.findStamp(t, commit)
+    return this.lastStamp
   }
 
-  /** Makes room for one more posting of a pair. */
-  private reservePosting(pair: number): void {
-    const { u32 } = this.slab
-    const row = this.pairs.at(pair) * 2
-    const lastAt = u32[row + 4]
-    const capacity = lastAt === 0 ? 0 : u32[lastAt * 2 + 1]
-    if (u32[row + 5] < capacity) return
-    const grown = Math.max(SEGMENT_CAPACITY_MIN, Math.min(SEGMENT_CAPACITY_MAX, capacity * 2))
-    const segmentAt = this.arena.allocate((SEGMENT_HEADER + grown + 1) >>> 1)
-    u32[segmentAt * 2 + 1] = grown
-    if (lastAt === 0) u32[row + 3] = segmentAt
-    else u32[lastAt * 2] = segmentAt
-    u32[row + 4] = segmentAt
-    u32[row + 5] = 0
-  }
-
-  private addPosting(pair: number, series: number): void {
-    const { u32 } = this.slab
-    const row = this.pairs.at(pair) * 2
-    u32[u32[row + 4] * 2 + SEGMENT_HEADER + u32[row + 5]] = series
-    u32[row + 5]++
-    Atomics.store(u32, row + 2, u32[row + 2] + 1)
+  private findStamp(t: number, commit: number): number {
+    const slot = Math.abs(t % 65_521) & (STAMP_CACHE - 1)
+    if (this.cachedT[slot] === t && this.cachedCommit[slot] === commit) return this.cachedStamp[slot]
+    const { u32, f64 } = this.slab
+    const stamp = u32[this.root + STAMP_COUNT]
+    if (stamp === STAMPS_MAX) throw new StorageError('NO_MEMORY', 'the generation has no stamp left')
+    this.stamps.reserve(stamp, this.owner)
+    const at = this.stamps.at(stamp)
+    f64[at] = t
+    u32[at * 2 + 2] = commit
+    u32[this.root + STAMP_COUNT] = stamp + 1
+    this.cachedT[slot] = t
+    this.cachedCommit[slot] = commit
+    this.cachedStamp[slot] = stamp
+    return stamp
   }
 }

@@ -1,10 +1,13 @@
 /**
- * The head's one writer: takes batches, keeps the row of generations, and decides when one is cut or dropped.
+ * The head's one writer: takes batches, keeps the row of generations, and decides when one is cut.
  *
  * A sample's way: `check` against the series' newest sample; at commit `check` once more, into the log's present
  * turn and into the series' staging row with that turn's commit number; when the turn is written, the number is
  * published and queries see it.
+ *
+ * A cut generation waits until it was written out as a block (`firstWaiting`, `release`); at most WAITING_MAX wait.
  */
+import type { ByteWriter } from '../codec/byte-writer.ts'
 import {
   APPEND_NO_MEMORY,
   APPEND_UNKNOWN_REF,
@@ -14,58 +17,61 @@ import {
 } from '../errors.ts'
 import type { CommitCounts, SeriesRef } from '../interface.ts'
 import type { Labels } from '../model/labels.ts'
-import type { Kind } from '../model/sample.ts'
-import { EXTENT_BYTES, EXTENT_WORDS, Retirements, type Slab } from '../slab/slab.ts'
+import { type HistogramKind, isHistogramKind, KIND_FLOAT, type Kind } from '../model/sample.ts'
+import { EXTENT_BYTES, Retirements, type Slab } from '../slab/slab.ts'
 import type { CommitLog } from '../wal/commit-log.ts'
 import type { SampleBatch } from '../wal/samples.ts'
-import { Directory, GENERATIONS_MAX } from './directory.ts'
-import { type Generation, GenerationWriter } from './generation.ts'
+import { Departed } from './departed.ts'
+import { Directory, type ListedBlock } from './directory.ts'
+import { type Generation, GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
 import {
-  carryNewest,
+  type AppendBounds,
+  beginRow,
+  beginRowBehind,
   checkAppend,
-  hasSample,
-  MOVED_GENERATION,
-  MOVED_TO,
-  STAGE_WORDS_MAX,
+  encodeHistogram,
+  forceKey,
+  isInUse,
+  isKeyDue,
+  isLaterCommit,
+  newest,
+  newestTime,
+  newestValue,
+  SAMPLE_WORDS_MAX,
   stage,
+  stageLate,
+  storeHistogram,
 } from './series-row.ts'
+import { type SeriesTable, SeriesTableWriter } from './series-table.ts'
 
 /** How far behind the newest sample of all a sample may be (reference: half of upstream's chunk range). */
 export const APPENDABLE_WINDOW_MS = 3_600_000
 
-/** A ref is generation × 2^32 + index: a safe integer, never 0. */
-const REF_GENERATION = 2 ** 32
+/** A ref is table × 2^32 + index: a safe integer, never 0. */
+const REF_TABLE = 2 ** 32
 
 /** Kept free in the slab for commits of what was let in, and for cuts. */
 export const SLACK_BYTES = 64 * 2 ** 20
 
-/** In `batch.index`: the ref's generation is gone. */
+/** Cut generations that may wait to be written out. */
+const WAITING_MAX = 2
+
+/** A smaller generation that was replayed is joined with the next one of the log rather than written out. */
+export const WRITTEN_BYTES_MIN = 2 * 2 ** 20
+
+/** In `batch.index`: the ref's table is gone. */
 const INDEX_NONE = 0xffffffff
 
 export interface HeadLimits {
-  /** Bytes of all generations; beyond it the oldest one goes. */
+  /** Bytes of all generations and tables; beyond it nothing more is taken. */
   headBytesMax: number
-  /** A generation is cut when the newest time moved on by this much since the last cut and it has `cutBytesMin` … */
+  /** A generation is cut when the newest time moved on by this much since the last cut … */
   cutSpanMs: number
-  /** … since many small generations would cost more than they are worth … */
-  cutBytesMin: number
-  /**
-   * … and when it has this many bytes and an eighth of `cutSpanMs`, or half of `headBytesMax`: every live series is
-   * made anew after a cut, so that small generations of many series would hold series and hardly a sample.
-   */
+  /** … or when it has this many bytes. */
   cutBytesMax: number
-}
-
-/** See `cutBytesMax`. */
-const CUT_SPAN_PARTS = 8
-
-/** What went at the byte bound: samples from `mint` to `maxt`, both inclusive. */
-export interface DroppedGeneration {
-  number: number
-  mint: number
-  maxt: number
-  sampleCount: number
+  /** How late a sample may be behind the newest one of all, where its series has newer ones; 0 = not at all. */
+  outOfOrderWindowMs: number
 }
 
 export interface HeadStats {
@@ -73,6 +79,8 @@ export interface HeadStats {
   seriesCreated: number
   seriesRemoved: number
   samplesAppended: number
+  histogramsAppended: number
+  lateAppended: number
   chunks: number
   generations: number
   usedBytes: number
@@ -81,65 +89,106 @@ export interface HeadStats {
   maxt: number
 }
 
+/** A closed generation, and the last of the log that is in it. */
+export interface WaitingGeneration {
+  generation: Generation
+  finalGeneration: number
+  /** Whether all its samples are in the log, and so visible. */
+  isDurable: boolean
+}
+
+/** What the disk's state lets in. */
+export interface Admission {
+  readonly allowsSeries: boolean
+  readonly allowsSamples: boolean
+}
+
 export class Head {
   readonly slab: Slab
   readonly directory: Directory
-  private readonly log: CommitLog
   readonly limits: HeadLimits
-  private readonly onDropped: (dropped: DroppedGeneration, oldest: number) => void
+  /** What is beside the generations; `show` after a change. */
+  blocks: readonly ListedBlock[] = []
+  private tombstonesAt = 0
+  private tombstonesOwner = 0
+  private readonly log: CommitLog
+  private readonly admission: Admission
   private readonly retirements: Retirements
+  private table: SeriesTableWriter
   private current: GenerationWriter
-  /** Older generations, oldest first. */
+  /** Older generations, oldest first; those that were replayed are not to be written out before the next cut. */
   private older: Generation[] = []
+  /** Tables in use, by their number. */
+  private readonly tables = new Map<number, SeriesTable>()
+  private readonly departed = new Departed()
   private maxt = Number.NEGATIVE_INFINITY
   /** The newest time when the present generation was opened, −Infinity when there was none. */
   private cutT = Number.NEGATIVE_INFINITY
-  /** Whether what was replayed is here; before, nothing is dropped, since what is older is not there yet. */
-  private isInstalled = false
   private readonly scratch = new LabelBytes()
   private series = 0
   private seriesCreated = 0
   private seriesRemoved = 0
   private samplesAppended = 0
+  private histogramsAppended = 0
+  private lateAppended = 0
 
-  /** `onDropped`: `oldest` is the oldest generation left in memory; the log of all before it can go. */
   constructor(
     slab: Slab,
     log: CommitLog,
     firstGeneration: number,
     limits: HeadLimits,
-    onDropped: (dropped: DroppedGeneration, oldest: number) => void,
+    admission: Admission = { allowsSeries: true, allowsSamples: true },
   ) {
     this.slab = slab
     this.log = log
     this.limits = limits
-    this.onDropped = onDropped
+    this.admission = admission
     this.directory = new Directory(slab)
     this.retirements = new Retirements(slab)
-    this.current = GenerationWriter.create(slab, firstGeneration)
-    this.showRoots()
+    this.table = SeriesTableWriter.create(slab, firstGeneration, tableOwner(firstGeneration))
+    this.tables.set(firstGeneration, this.table)
+    this.current = GenerationWriter.create(slab, firstGeneration, this.table)
+    this.show()
   }
 
-  /** Samples older than this are out of bounds, for appenders made now. */
-  get minValidT(): number {
-    return this.maxt - APPENDABLE_WINDOW_MS
+  /** What may be appended, for appenders made now. */
+  get bounds(): AppendBounds {
+    const { outOfOrderWindowMs } = this.limits
+    return {
+      minValidT: this.maxt - APPENDABLE_WINDOW_MS,
+      minLateT: outOfOrderWindowMs > 0 ? this.maxt - outOfOrderWindowMs : Number.POSITIVE_INFINITY,
+    }
   }
 
   get generation(): number {
     return this.current.number
   }
 
-  /** The series with these labels in the present generation. Throws NO_MEMORY. */
-  register(labels: Labels): SeriesRef {
-    this.scratch.set(labels)
-    const found = this.current.findSeries(this.scratch)
-    if (found >= 0) return this.refOf(found)
-    if (!this.hasRoom) throw new StorageError('NO_MEMORY', 'the head has no room for a new series')
-    return this.refOf(this.addSeries(this.scratch))
+  /** Number of the oldest generation in memory. */
+  get oldestGeneration(): number {
+    return (this.older[0] ?? this.current).number
   }
 
-  /** What appending would answer, against what is committed; `minValidT` is the appender's bound. */
-  check(ref: SeriesRef, t: number, v: number, kind: Kind, minValidT: number): AppendOutcome {
+  /** The series with these labels in the present table. Throws NO_MEMORY. */
+  register(labels: Labels): SeriesRef {
+    this.scratch.set(labels)
+    const found = this.table.findSeries(this.scratch)
+    if (found >= 0) return this.refOf(found)
+    if (!this.hasRoom || !this.admission.allowsSeries) {
+      throw new StorageError('NO_MEMORY', 'the head has no room for a new series')
+    }
+    return this.refOf(this.table.addSeries(this.scratch))
+  }
+
+  /** What appending would answer, against what is committed. `encoded` for a histogram. */
+  check(
+    ref: SeriesRef,
+    t: number,
+    v: number,
+    kind: Kind,
+    bounds: AppendBounds,
+    encoded?: ByteWriter,
+  ): AppendOutcome {
     let index: number
     try {
       index = this.resolve(ref)
@@ -148,38 +197,31 @@ export class Head {
       throw error
     }
     if (index < 0) return APPEND_UNKNOWN_REF
-    return checkAppend(this.slab, this.current.rowAt(index), t, v, kind, minValidT)
+    return checkAppend(this.current, this.current.rowAt(index), t, v, kind, bounds, encoded)
   }
 
   /**
-   * Index of the series in the present generation, −1 when the ref's generation is gone. A series of an older
-   * generation moves over now, with its newest sample's time, value and kind, so that the rules hold across cuts.
-   * Throws NO_MEMORY when it does not fit.
+   * Index in the present table of a series whose row in the present generation is begun; −1 when the ref's table is
+   * gone. A series of an older generation moves over now, with its newest sample's time, value and kind, so that
+   * the rules hold across cuts. Throws NO_MEMORY when it does not fit.
    */
   resolve(ref: SeriesRef): number {
-    const generation = Math.floor(ref / REF_GENERATION)
-    const index = ref - generation * REF_GENERATION
-    if (generation === this.current.number) return index
-    const from = this.older.find((candidate) => candidate.number === generation)
-    if (from === undefined) return -1
-    const row = from.rowAt(index) * 2
-    const { u32 } = this.slab
-    if (u32[row + MOVED_GENERATION] !== this.current.number) {
-      from.copyLabels(index, this.scratch)
-      const found = this.current.findSeries(this.scratch)
-      const to = found >= 0 ? found : this.addSeries(this.scratch)
-      markRowMoved(this.slab, row / 2, this.current.number, to)
+    const number = Math.floor(ref / REF_TABLE)
+    let index = ref - number * REF_TABLE
+    if (number !== this.table.number) {
+      const from = this.tables.get(number)
+      if (from === undefined) return -1
+      index = this.moveOver(from, index)
     }
-    return u32[row + MOVED_TO] - 1
+    if (!isInUse(this.slab, this.current.rowAt(index))) this.begin(index)
+    return index
   }
 
-  refOf(index: number): SeriesRef {
-    return this.current.number * REF_GENERATION + index
-  }
-
-  /** Whether series and samples can be taken: there is room in the log's buffer and in the slab. */
+  /** Whether series and samples can be taken: there is room in the log's buffer, in the slab and on the disk. */
   get hasRoom(): boolean {
-    return this.log.hasRoom && this.freeBytes > SLACK_BYTES
+    return (
+      this.admission.allowsSamples && this.log.hasRoom && this.freeBytes > SLACK_BYTES && !this.isOverBound
+    )
   }
 
   /**
@@ -187,56 +229,70 @@ export class Head {
    * since they were checked are left out. `batch.index` is overwritten, and the batch is as long as what was taken.
    * Throws CLOSED, and NO_MEMORY before any of it was taken.
    */
-  apply(refs: Float64Array, batch: SampleBatch, minValidT: number): CommitCounts {
+  apply(refs: Float64Array, batch: SampleBatch, bounds: AppendBounds): CommitCounts {
     if (this.log.hasClosed) throw new StorageError('CLOSED', 'the storage is closed')
     const count = batch.length
     for (let i = 0; i < count; i++) {
       const index = this.resolve(refs[i])
       batch.index[i] = index < 0 ? INDEX_NONE : index
     }
-    // An extent may end in a gap of less than one record.
-    const extents = Math.ceil((count * STAGE_WORDS_MAX) / (EXTENT_WORDS - STAGE_WORDS_MAX)) + 1
-    if (this.freeBytes < extents * EXTENT_BYTES) {
+    if (this.freeBytes < count * SAMPLE_WORDS_MAX * 8 + 4 * EXTENT_BYTES) {
       throw new StorageError('NO_MEMORY', `the head has no room for ${count} samples`)
     }
+    this.settle()
     try {
-      return this.stageBatch(batch, minValidT)
+      return this.stageBatch(batch, bounds)
     } finally {
       // Also should the replay's thread have been faster to the memory: what is in a row is in the log.
       if (batch.length > 0) this.log.addSamples(batch)
-      this.samplesAppended += batch.length
     }
   }
 
   /** Puts samples with their `index` into the rows and moves what was taken to the front of the batch. */
-  private stageBatch(batch: SampleBatch, minValidT: number): CommitCounts {
+  private stageBatch(batch: SampleBatch, bounds: AppendBounds): CommitCounts {
+    const { slab, current, log } = this
+    const { index, t, v, kind, lastV, isKey } = batch
     const count = batch.length
-    batch.length = 0
+    const { commit } = log
+    let taken = 0
     let outOfOrder = 0
+    batch.length = 0
     // One after the other, since a later sample of the batch is checked against an earlier one.
     for (let i = 0; i < count; i++) {
-      const index = batch.index[i]
-      if (index === INDEX_NONE) {
+      if (index[i] === INDEX_NONE) {
         outOfOrder++
         continue
       }
-      const rowAt = this.current.rowAt(index)
-      const t = batch.t[i]
-      const v = batch.v[i]
-      const kind = batch.kind[i] as Kind
-      const outcome = checkAppend(this.slab, rowAt, t, v, kind, minValidT)
+      const at = current.rowAt(index[i])
+      const ofKind = kind[i] as Kind
+      const encoded = isHistogramKind(ofKind)
+        ? encodeHistogram(batch.histograms[v[i]], ofKind as HistogramKind)
+        : undefined
+      const outcome = checkAppend(current, at, t[i], v[i], ofKind, bounds, encoded)
       if (outcome < 0) outOfOrder++
       if (outcome !== APPENDED) continue
-      const isChunkMade = stage(this.slab, rowAt, t, v, kind, this.log.commit, this.current.arena)
-      this.current.noteSample(t, isChunkMade)
-      const taken = batch.length++
-      batch.index[taken] = index
-      batch.t[taken] = t
-      batch.v[taken] = v
-      batch.kind[taken] = kind
-      if (t > this.maxt) this.maxt = t
+      const isLate = t[i] < newestTime(current, at)
+      const isPlain = !isLate && ofKind === KIND_FLOAT
+      lastV[taken] = newestValue(slab, at)
+      const stamp = current.stampOf(t[i], commit)
+      const stored = encoded === undefined ? v[i] : storeHistogram(current, encoded)
+      if (isLate) stageLate(current, at, stamp, stored, ofKind)
+      else stage(current, at, stamp, stored, ofKind)
+      isKey[taken] = isPlain && !isKeyDue(slab, at) ? 0 : 1
+      if (!isPlain) forceKey(slab, at)
+      current.noteSample(t[i])
+      if (isLate) this.lateAppended++
+      if (encoded !== undefined) this.histogramsAppended++
+      index[taken] = index[i]
+      t[taken] = t[i]
+      v[taken] = v[i]
+      kind[taken] = kind[i]
+      taken++
+      batch.length = taken
+      if (t[i] > this.maxt) this.maxt = t[i]
     }
-    return { appended: batch.length, outOfOrder }
+    this.samplesAppended += taken
+    return { appended: taken, outOfOrder }
   }
 
   /** Resolves when all that was applied so far is durable and visible. */
@@ -244,49 +300,123 @@ export class Head {
     return this.log.durable()
   }
 
-  /** Cuts and drops as the limits ask. Walks the owner table, so it is called once a second and not a commit. */
+  /** Cuts as the limits ask, and frees what no reader holds. Walks the owner table: once a second, not a commit. */
   maintain(): void {
     this.retirements.sweep()
-    if (this.isCutDue()) {
-      try {
-        this.cut()
-      } catch (error) {
-        // The present generation goes on; what is dropped now or let go by a query makes room for the next try.
-        if (!isNoMemory(error)) throw error
-      }
-    }
-    if (!this.isInstalled) return
-    const { headBytesMax } = this.limits
-    while (this.older.length > 0) {
-      // One place in the directory is kept for the next cut.
-      if (this.liveBytes() <= headBytesMax && this.older.length + 1 < GENERATIONS_MAX) break
-      this.dropOldest()
+    this.measure()
+    if (this.older.length >= WAITING_MAX || !this.isCutDue()) return
+    try {
+      this.cut()
+    } catch (error) {
+      // The present generation goes on; what is let go by a query makes room for the next try.
+      if (!isNoMemory(error)) throw error
     }
   }
 
   /** Closes the present generation and opens the next one. Throws NO_MEMORY. */
   cut(): void {
-    const next = GenerationWriter.create(this.slab, this.current.number + 1)
+    const number = this.current.number + 1
+    let { table } = this
+    const isWornOut = table.seriesCount > TABLE_SERIES_MIN && this.current.seriesCount * 2 < table.seriesCount
+    if (isWornOut) table = SeriesTableWriter.create(this.slab, number, tableOwner(number))
+    let next: GenerationWriter
+    try {
+      next = GenerationWriter.create(this.slab, number, table)
+    } catch (error) {
+      if (isWornOut) this.slab.free(tableOwner(number))
+      throw error
+    }
     this.older.push(this.current)
+    this.noteUndurable(this.current.number)
+    this.hasCut = true
     this.current = next
+    this.table = table
+    this.tables.set(table.number, table)
     this.cutT = this.maxt
-    this.log.setGeneration(next.number)
-    this.showRoots()
+    this.log.setGeneration(number)
+    this.show()
+  }
+
+  /** Whether the present generation has no sample. */
+  get isEmpty(): boolean {
+    return this.current.sampleCount === 0
+  }
+
+  get generations(): number {
+    return this.older.length + 1
+  }
+
+  /** What is to be written out next. */
+  get waiting(): WaitingGeneration | undefined {
+    const [generation, next] = [...this.older, this.current]
+    if (next === undefined) return undefined
+    // What was replayed and is small waits for the next one, so that many starts don't leave many small blocks.
+    const isSmall = this.slab.ownedBytes(generationOwner(generation.number)) < WRITTEN_BYTES_MIN
+    if (isSmall && !this.hasCut) return undefined
+    const isDurable = this.undurable === undefined || generation.number < this.undurable
+    return { generation, finalGeneration: next.number - 1, isDurable }
   }
 
   /**
-   * Takes in what was replayed, oldest first; once, before anything is dropped. Their numbers are smaller than that
-   * of any generation here.
+   * Takes the oldest generation out of memory and shows `blocks` instead. Requires: all its samples are durable, and
+   * are in one of the blocks. Its memory is freed when no reader holds it.
    */
-  install(replayed: readonly Generation[]): void {
-    this.isInstalled = true
+  release(number: number, blocks: readonly ListedBlock[]): void {
+    const released = this.older[0]
+    if (released?.number !== number) throw new Error(`generation ${number} is not the oldest one`)
+    this.older.shift()
+    this.noteDeparted(released)
+    this.blocks = blocks
+    this.show()
+    this.retirements.retire(generationOwner(number))
+    const isTableUsed = [...this.older, this.current].some(
+      ({ table }) => table.number === released.table.number,
+    )
+    if (isTableUsed) return
+    this.tables.delete(released.table.number)
+    this.retirements.retire(tableOwner(released.table.number))
+  }
+
+  /** Whether a reader has a view open. */
+  get hasReaders(): boolean {
+    return this.slab.oldestPin() < Number.POSITIVE_INFINITY
+  }
+
+  /** Calls `done` when no reader holds what was listed until now. */
+  afterReaders(done: () => void): void {
+    this.retirements.wait(done)
+  }
+
+  /** Puts tombstones (JSON, '' for none) into memory of `owner`, which has none, and shows them. Throws NO_MEMORY. */
+  setTombstones(text: string, owner: number): void {
+    const before = this.tombstonesOwner
+    this.tombstonesAt = text === '' ? 0 : this.directory.storeTombstones(text, owner)
+    this.tombstonesOwner = text === '' ? 0 : owner
+    this.show()
+    if (before !== 0) this.retirements.retire(before)
+  }
+
+  /** Puts generations, blocks and tombstones into the directory as they are now. */
+  show(): void {
+    const roots = [...this.older, this.current].map((generation) => generation.rootAt)
+    this.directory.set(roots, this.blocks, this.tombstonesAt)
+  }
+
+  /**
+   * Takes in what was replayed, oldest first; once. Their numbers are smaller than that of any generation here.
+   * `maxt`: newest time of the blocks.
+   */
+  install(replayed: readonly Generation[], maxt: number): void {
+    this.maxt = Math.max(this.maxt, maxt)
     for (const generation of [...replayed].reverse()) {
-      this.series += generation.seriesCount - this.markMoved(generation)
+      const isMoved = this.tables.has(generation.table.number) ? 0 : this.markMoved(generation)
+      this.tables.set(generation.table.number, generation.table)
+      this.series += generation.seriesCount - isMoved
       this.older.unshift(generation)
       this.maxt = Math.max(this.maxt, generation.maxt)
       this.cutT = Math.max(this.cutT, generation.maxt)
     }
-    this.showRoots()
+    this.show()
   }
 
   stats(): HeadStats {
@@ -297,6 +427,8 @@ export class Head {
       seriesCreated: this.seriesCreated,
       seriesRemoved: this.seriesRemoved,
       samplesAppended: this.samplesAppended,
+      histogramsAppended: this.histogramsAppended,
+      lateAppended: this.lateAppended,
       chunks: all.reduce((sum, generation) => sum + generation.chunkCount, 0),
       generations: all.length,
       usedBytes: this.slab.usedBytes,
@@ -309,97 +441,137 @@ export class Head {
     return this.slab.capacityBytes - this.slab.usedBytes
   }
 
-  /** By how far the newest time moved on, and not from the first time on: late samples are no reason for a cut. */
-  private isCutDue(): boolean {
-    const bytes = this.slab.ownedBytes(this.current.number)
-    const span = this.current.maxt - Math.max(this.current.mint, this.cutT)
-    const { cutBytesMax, cutBytesMin, cutSpanMs, headBytesMax } = this.limits
-    if (span >= cutSpanMs && bytes >= cutBytesMin) return true
-    if (span >= cutSpanMs / CUT_SPAN_PARTS && bytes >= cutBytesMax) return true
-    return bytes >= headBytesMax / 2
+  /** The slab holds more than the head, since readers may keep what has left it. */
+  private get isOverBound(): boolean {
+    return this.slab.usedBytes > this.limits.headBytesMax
   }
 
-  /** Adds a series that the present generation does not have. */
-  private addSeries(labels: LabelBytes): number {
-    const index = this.current.addSeries(labels)
-    this.log.addSeries(index, labels)
-    if (!this.carryOver(labels, index)) {
-      this.series++
-      this.seriesCreated++
-    }
-    return index
+  private currentBytes = 0
+  private hasCut = false
+  /** The oldest closed generation with samples that are not in the log yet. */
+  private undurable: number | undefined
+
+  /** Of a generation that is closed now. */
+  private noteUndurable(number: number): void {
+    this.undurable ??= number
+    this.log.durable().then(
+      () => {
+        if (this.undurable === number)
+          this.undurable = number + 1 < this.current.number ? number + 1 : undefined
+      },
+      () => {
+        // The log closes: nothing more is written out in this life.
+      },
+    )
+  }
+
+  private measure(): void {
+    this.currentBytes = this.slab.ownedBytes(generationOwner(this.current.number))
+  }
+
+  /** By how far the newest time moved on, and not from the first time on: late samples are no reason for a cut. */
+  private isCutDue(): boolean {
+    const span = this.current.maxt - Math.max(this.current.mint, this.cutT)
+    return span >= this.limits.cutSpanMs || this.currentBytes >= this.limits.cutBytesMax
+  }
+
+  /** All views, open ones and those to come, see this commit. */
+  private settle(): void {
+    let settled = this.directory.commit
+    this.slab.visitCommits((commit) => {
+      if (isLaterCommit(settled, commit)) settled = commit
+    })
+    this.current.settledCommit = settled
+  }
+
+  private refOf(index: number): SeriesRef {
+    return this.table.number * REF_TABLE + index
+  }
+
+  /** The series of an older table in the present one, added there if need be. Throws NO_MEMORY. */
+  private moveOver(from: SeriesTable, index: number): number {
+    const moved = from.movedTo(index, this.table.number)
+    if (moved >= 0) return moved
+    from.copyLabels(index, this.scratch)
+    const found = this.table.findSeries(this.scratch)
+    const to = found >= 0 ? found : this.table.addSeries(this.scratch)
+    from.markMoved(index, this.table.number, to)
+    return to
+  }
+
+  /** Begins the row of a series in the present generation. Throws NO_MEMORY, then there is none. */
+  private begin(index: number): void {
+    const { table, current } = this
+    const at = current.reserveRow(index)
+    const isKnown = this.beginFromOlder(index, at)
+    current.noteSeries(index)
+    table.copyLabels(index, this.scratch)
+    this.log.addSeries(index, this.scratch)
+    if (isKnown) return
+    this.series++
+    this.seriesCreated++
   }
 
   /**
-   * Whether an older generation has the series. The newest one that has a sample of it hands that over: a series
-   * may have been registered without one.
+   * Whether an older generation has the series. The newest one that has a sample of it hands that over: a series may
+   * have been registered without one.
    */
-  private carryOver(labels: LabelBytes, index: number): boolean {
+  private beginFromOlder(index: number, at: number): boolean {
     let isKnown = false
     for (let i = this.older.length - 1; i >= 0; i--) {
-      const found = this.older[i].findSeries(labels)
+      const from = this.older[i]
+      const isShared = from.table.number === this.table.number
+      const found = isShared ? index : from.table.findSameSeries(this.table, index)
       if (found < 0) continue
+      const fromAt = from.rowAt(found)
+      if (!isInUse(this.slab, fromAt)) continue
       isKnown = true
-      const rowAt = this.older[i].rowAt(found)
-      markRowMoved(this.slab, rowAt, this.current.number, index)
-      if (!hasSample(this.slab, rowAt)) continue
-      carryNewest(this.slab, rowAt, this.current.rowAt(index))
-      break
+      if (!isShared) from.table.markMoved(found, this.table.number, index)
+      if (newestTime(from, fromAt) === Number.NEGATIVE_INFINITY) continue
+      beginRow(this.current, at, from, fromAt)
+      return true
     }
+    const departed = this.departed.find(this.slab.u32, this.table.hashIndex(index))
+    if (departed === undefined) beginRow(this.current, at, undefined, 0)
+    else beginRowBehind(this.current, at, departed)
     return isKnown
   }
 
   /** Marks the series of a replayed generation that a newer one has too; how many. */
   private markMoved(generation: Generation): number {
     let moved = 0
-    const newer = [...this.older, this.current]
-    const count = generation.seriesCount
-    for (let index = 0; index < count; index++) {
-      // Nearly always the next one has it.
-      for (const candidate of newer) {
-        const found = candidate.findSameSeries(generation, index)
-        if (found < 0) continue
-        markRowMoved(this.slab, generation.rowAt(index), candidate.number, found)
-        moved++
-        break
-      }
+    const { indexEnd, table } = generation
+    for (let index = 0; index < indexEnd; index++) {
+      const found = this.table.findSameSeries(table, index)
+      if (found < 0 || !isInUse(this.slab, this.current.rowAt(found))) continue
+      table.markMoved(index, this.table.number, found)
+      moved++
     }
     return moved
   }
 
-  private dropOldest(): void {
-    const dropped = this.older.shift()!
+  /** Remembers the newest samples of series that no newer generation has. */
+  private noteDeparted(generation: Generation): void {
+    const { table, indexEnd } = generation
+    const sharing = [...this.older, this.current].filter((newer) => newer.table.number === table.number)
+    const minT = Math.min(this.bounds.minValidT, this.bounds.minLateT)
     let removed = 0
-    for (let index = 0; index < dropped.seriesCount; index++) {
-      if (this.slab.u32[dropped.rowAt(index) * 2 + MOVED_GENERATION] === 0) removed++
+    for (let index = 0; index < indexEnd; index++) {
+      const at = generation.rowAt(index)
+      if (!isInUse(this.slab, at) || table.hasMoved(index)) continue
+      if (sharing.some((newer) => isInUse(this.slab, newer.rowAt(index)))) continue
+      removed++
+      const last = newest(generation, at)
+      if (last !== undefined) this.departed.add(this.slab.u32, table.hashIndex(index), last, minT)
     }
     this.series -= removed
     this.seriesRemoved += removed
-    this.showRoots()
-    const { number, mint, maxt, sampleCount } = dropped
-    this.retirements.retire(number)
-    this.onDropped({ number, mint, maxt, sampleCount }, this.oldest.number)
-  }
-
-  private get oldest(): Generation {
-    return this.older[0] ?? this.current
-  }
-
-  /** Bytes of generations that new queries see; dropped ones, which are older, may wait for a reader. */
-  private liveBytes(): number {
-    return this.slab.ownedBytes(this.oldest.number, this.current.number)
-  }
-
-  private showRoots(): void {
-    this.directory.setRoots([...this.older, this.current].map((generation) => generation.rootAt))
   }
 }
+
+/** A smaller table is not worth a new one. */
+const TABLE_SERIES_MIN = 1024
 
 function isNoMemory(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'NO_MEMORY'
-}
-
-function markRowMoved(slab: Slab, rowAt: number, generation: number, index: number): void {
-  slab.u32[rowAt * 2 + MOVED_GENERATION] = generation
-  slab.u32[rowAt * 2 + MOVED_TO] = index + 1
 }

@@ -32,6 +32,20 @@ export class LabelBytes {
     this.count++
   }
 
+  /** Adds a name or a value: names and values in turn. */
+  addBytes(from: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start + 1)
+    for (let i = start; i < end; i++) this.bytes[this.length++] = from[i]
+    this.addEnd(this.length)
+    this.bytes[this.length++] = SEPARATOR
+    this.count = this.parts >>> 1
+  }
+
+  /** `finish` where the hash is known: four words from `index` on. */
+  finishWith(words: Uint32Array, index: number): void {
+    for (let i = 0; i < 4; i++) this.hash[i] = words[index + i]
+  }
+
   finish(): void {
     hash128(this.bytes, 0, this.length, this.hash)
   }

@@ -1,15 +1,12 @@
 /**
- * Builds generations again from their pages in the write-ahead log. Runs in the upkeep thread, or in the caller's.
+ * Makes generations anew from their pages in the log: at the start, for what was not written out as a block.
  *
- * Every start opens a generation, however little is written into it. So a small one takes in the next one here, where
- * the times of all series go on: else a server that starts again and again would fill its head with empty tables.
- *
- * A page that is damaged or missing costs its own content: series are told by their index in the log, and samples
+ * Damage costs what it must and no more: a damaged page is left out, a missing one is told by the numbering, and samples
  * of a series that no page named are counted as lost. Everything else goes on.
  */
 import type { DamageNote } from '../damage.ts'
-import { APPENDED } from '../errors.ts'
-import type { Kind } from '../model/sample.ts'
+import type { FloatHistogram } from '../model/histogram.ts'
+import { isHistogramKind, KIND_STALE, type Kind } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
 import type { Store } from '../store.ts'
 import {
@@ -20,66 +17,86 @@ import {
 } from '../wal/generation-reader.ts'
 import { generationsRange } from '../wal/record.ts'
 import type { LoggedSamples } from '../wal/samples.ts'
-import { GENERATIONS_MAX } from './directory.ts'
-import { GenerationWriter } from './generation.ts'
+import { GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
-import { checkAppend, LAST_T, stage } from './series-row.ts'
+import {
+  beginRow,
+  encodeHistogram,
+  isInUse,
+  newest,
+  newestTime,
+  stage,
+  stageLate,
+  storeHistogram,
+} from './series-row.ts'
+import { SeriesTableWriter } from './series-table.ts'
 
 /** Commit number of replayed samples: all views see them. */
 const COMMIT_REPLAYED = 0
 
-/** Generations that are kept at most: the rest of the directory is for what arrives. */
-const KEPT_MAX = GENERATIONS_MAX / 2
-
 export interface ReplayLimits {
-  /** Bytes of what is kept; beyond it the oldest goes, as in the head. */
+  /** Bytes of what is kept in memory; beyond it the oldest generation is written out. */
   headBytesMax: number
   /** A generation with fewer bytes takes in the next one of the log. */
   joinBytesMin: number
+  /** A generation takes in none whose number is above one of these while its own is not. */
+  joinBoundaries: readonly number[]
 }
 
 export interface ReplayResult {
   /**
    * Addresses of the roots, oldest first. A generation has the number of the first one of the log that went into
-   * it; none is lost between them, those before the first one did not fit.
+   * it; none is lost between them, those before the first one were written out.
    */
   roots: number[]
   /** What could not be read, a note a page or gap. */
   damage: DamageNote[]
 }
 
-/** `onDone` is called after each generation of the log. Throws NEWER_FORMAT, NO_MEMORY. */
+/**
+ * `onDone` is called after each generation of the log; `writeOut` for one that does not fit into memory with the rest,
+ * oldest first: when it resolves, the generation's memory goes. Throws NEWER_FORMAT, NO_MEMORY.
+ */
 export async function replayGenerations(
   store: Store,
   slab: Slab,
   numbers: readonly number[],
   limits: ReplayLimits,
   onDone: (done: number) => void,
+  writeOut: (generation: GenerationWriter, finalNumber: number) => Promise<void>,
 ): Promise<ReplayResult> {
-  const kept: GenerationWriter[] = []
+  const kept: GenerationBuilder[] = []
   const damage: DamageNote[] = []
-  let builder: GenerationBuilder | undefined
   for (const [i, number] of numbers.entries()) {
-    const isSmall = builder !== undefined && slab.ownedBytes(builder.writer.owner) < limits.joinBytesMin
-    if (builder === undefined || !isSmall || !(await canJoin(store, number, builder.writer))) {
-      builder = new GenerationBuilder(slab, number)
-      kept.push(builder.writer)
+    let builder = kept.at(-1)
+    if (builder === undefined || !builder.takesIn(number, limits)) {
+      builder = new GenerationBuilder(slab, number, builder)
+      kept.push(builder)
     }
-    builder.begin()
+    builder.begin(number)
     damage.push(...(await readGeneration(store, number, builder)).map(damageNote))
     if (builder.samplesLost > 0) {
       damage.push({ place: 'wal', what: `${builder.samplesLost} samples lost their series to damage` })
     }
-    // No query knows of them yet, so their memory can go at once.
-    while (
-      kept.length > KEPT_MAX ||
-      (kept.length > 1 && slab.ownedBytes(kept[0].owner, number) > limits.headBytesMax)
-    ) {
-      slab.free(kept.shift()!.owner)
+    while (kept.length > 1 && bytesOf(slab, kept) > limits.headBytesMax) {
+      const { writer, finalNumber } = kept[0]
+      await writeOut(writer, finalNumber)
+      // No query knows of it yet, so its memory can go at once.
+      kept.shift()
+      slab.free(writer.owner)
+      if (kept[0].writer.table.number !== writer.table.number) slab.free(tableOwner(writer.table.number))
     }
     onDone(i + 1)
   }
-  return { roots: kept.map(({ rootAt }) => rootAt), damage }
+  return { roots: kept.map(({ writer }) => writer.rootAt), damage }
+}
+
+function bytesOf(slab: Slab, kept: readonly GenerationBuilder[]): number {
+  const owners = kept.flatMap(({ writer }) => [
+    generationOwner(writer.number),
+    tableOwner(writer.table.number),
+  ])
+  return slab.ownedBytes(...owners)
 }
 
 /** Shows all pages of a generation of the log to the visitor. Returns what was missing or damaged. */
@@ -103,67 +120,86 @@ function damageNote({ what, kept, mint, maxt, samplesLost }: LogDamage): DamageN
   }
 }
 
-/**
- * Whether no series of a generation of the log goes back behind its newest sample in `writer`. It may, when samples
- * came while that newest sample was itself still being replayed.
- */
-async function canJoin(store: Store, number: number, writer: GenerationWriter): Promise<boolean> {
-  const labels = new LabelBytes()
-  const newest: number[] = []
-  let isAfter = true
-  await readGeneration(store, number, {
-    series: (index, bytes, start, end) => {
-      labels.setBytes(bytes, start, end)
-      const found = writer.findSeries(labels)
-      newest[index] = found < 0 ? Number.NEGATIVE_INFINITY : writer.slab.f64[writer.rowAt(found) + LAST_T]
-    },
-    samples: ({ length, index, t }) => {
-      for (let i = 0; i < length; i++) if (t[i] < newest[index[i]]) isAfter = false
-    },
-  })
-  return isAfter
-}
-
 class GenerationBuilder implements PageVisitor {
   readonly writer: GenerationWriter
+  /** Number of the last generation of the log that went into it. */
+  finalNumber: number
   /** Of the generation of the log that is read now. */
   samplesLost = 0
+  private readonly slab: Slab
+  private readonly before: GenerationWriter | undefined
   /** Index in the log → index here + 1. */
   private indexes: number[] = []
   private readonly labels = new LabelBytes()
 
-  constructor(slab: Slab, number: number) {
-    this.writer = GenerationWriter.create(slab, number)
+  /** `before`: the generation before it, with which it shares its table. */
+  constructor(slab: Slab, number: number, before: GenerationBuilder | undefined) {
+    this.slab = slab
+    this.before = before?.writer
+    const table = before?.writer.table ?? SeriesTableWriter.create(slab, number, tableOwner(number))
+    this.writer = GenerationWriter.create(slab, number, table)
+    this.finalNumber = number
   }
 
-  /** What comes is of the next generation of the log. */
-  begin(): void {
+  /** Whether the next generation of the log goes into this one. */
+  takesIn(number: number, { joinBytesMin, joinBoundaries }: ReplayLimits): boolean {
+    if (joinBoundaries.some((boundary) => this.finalNumber <= boundary && number > boundary)) return false
+    return this.slab.ownedBytes(this.writer.owner) < joinBytesMin
+  }
+
+  /** What comes is of this generation of the log. */
+  begin(number: number): void {
+    this.finalNumber = number
     this.samplesLost = 0
     this.indexes = []
   }
 
   series(index: number, bytes: Uint8Array, start: number, end: number): void {
+    const { writer, before } = this
+    const { table } = writer
     this.labels.setBytes(bytes, start, end)
-    const found = this.writer.findSeries(this.labels)
-    this.indexes[index] = (found >= 0 ? found : this.writer.addSeries(this.labels)) + 1
+    const found = table.findSeries(this.labels)
+    const own = found >= 0 ? found : table.addSeries(this.labels)
+    this.indexes[index] = own + 1
+    if (isInUse(this.slab, writer.rowAt(own))) return
+    const at = writer.reserveRow(own)
+    const beforeAt = before?.rowAt(own) ?? 0
+    const hasBefore = isInUse(this.slab, beforeAt) && newest(before!, beforeAt) !== undefined
+    beginRow(writer, at, hasBefore ? before : undefined, beforeAt)
+    writer.noteSeries(own)
   }
 
-  samples({ length, index, t, v, kind }: LoggedSamples): void {
-    for (let i = 0; i < length; i++) this.sample(index[i], t[i], v[i], kind[i])
+  samples({ length, index, t, v, kind, histograms }: LoggedSamples): void {
+    for (let i = 0; i < length; i++) {
+      const ofKind = kind[i] as Kind
+      this.sample(index[i], t[i], v[i], ofKind, isHistogramKind(ofKind) ? histograms[v[i]] : undefined)
+    }
   }
 
-  private sample(index: number, t: number, v: number, kind: number): void {
+  /** Samples were checked before they were logged; one that comes again with a time that it had is left out. */
+  private sample(
+    index: number,
+    t: number,
+    v: number,
+    kind: Kind,
+    histogram: FloatHistogram | undefined,
+  ): void {
     const target = this.indexes[index]
     if (target === undefined) {
       this.samplesLost++
       return
     }
     const { writer } = this
-    const rowAt = writer.rowAt(target - 1)
-    // Samples were checked before they were logged; one that came again with a time it had is told by this check.
-    const outcome = checkAppend(writer.slab, rowAt, t, v, kind as Kind, Number.NEGATIVE_INFINITY)
-    if (outcome !== APPENDED) return
-    const isChunkMade = stage(writer.slab, rowAt, t, v, kind as Kind, COMMIT_REPLAYED, writer.arena)
-    writer.noteSample(t, isChunkMade)
+    const at = writer.rowAt(target - 1)
+    const lastT = newestTime(writer, at)
+    if (t === lastT) return
+    const stamp = writer.stampOf(t, COMMIT_REPLAYED)
+    const stored =
+      histogram !== undefined && isHistogramKind(kind)
+        ? storeHistogram(writer, encodeHistogram(histogram, kind))
+        : v
+    if (t > lastT) stage(writer, at, stamp, stored, kind)
+    else if (kind !== KIND_STALE) stageLate(writer, at, stamp, stored, kind)
+    writer.noteSample(t)
   }
 }

@@ -49,8 +49,10 @@ export class SampleColumns {
 
   clear(): void {
     this.length = 0
-    this.histograms.length = 0
-    this.allFloat = true
+    if (!this.allFloat) {
+      this.histograms.length = 0
+      this.allFloat = true
+    }
   }
 
   /** Makes room for `capacity` samples in all; what is there stays. */

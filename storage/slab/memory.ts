@@ -35,18 +35,34 @@ export class Rows {
     )
   }
 
+  /** Whether there is memory for row `index`; for rows made by `reserveOne`. */
+  has(index: number): boolean {
+    const page = index >>> this.pageShift
+    return page < PAGES_MAX && Atomics.load(this.slab.u32, this.tableAt * 2 + page) !== 0
+  }
+
+  /** Writer: makes room for row `index`, where rows come in no order. Throws NO_MEMORY. */
+  reserveOne(index: number, owner: number): void {
+    const page = index >>> this.pageShift
+    if (page >= PAGES_MAX) throw tooManyPages()
+    const entry = this.tableAt * 2 + page
+    if (this.slab.u32[entry] === 0) Atomics.store(this.slab.u32, entry, this.slab.allocate(owner))
+  }
+
   /** Writer: makes room for rows 0..index. Throws NO_MEMORY. */
   reserve(index: number, owner: number): void {
     const page = index >>> this.pageShift
     while (this.pageCount <= page) {
-      if (this.pageCount === PAGES_MAX) {
-        throw new StorageError('NO_MEMORY', `a generation has at most ${PAGES_MAX} pages of rows`)
-      }
+      if (this.pageCount === PAGES_MAX) throw tooManyPages()
       const at = this.slab.allocate(owner)
       Atomics.store(this.slab.u32, this.tableAt * 2 + this.pageCount, at)
       this.pageCount++
     }
   }
+}
+
+function tooManyPages(): StorageError {
+  return new StorageError('NO_MEMORY', `rows take at most ${PAGES_MAX} pages`)
 }
 
 /** Records put one after the other; a record never moves and never crosses into an extent that is not its own. */
@@ -71,5 +87,44 @@ export class Arena {
     const at = this.at
     this.at += words
     return at
+  }
+}
+
+/** Sizes of records are rounded up to this, so that a freed one fits the next more often. */
+const SIZE_STEP_WORDS = 2
+/** Freed records that are larger stay unused until their owner's memory goes. */
+const FREED_WORDS_MAX = 1024
+
+/**
+ * Records that come and go. A freed one is used again for one of its size: what a reader may still be looking at
+ * changes under it, so readers check a version behind their reading.
+ */
+export class Heap {
+  private readonly arena: Arena
+  /** Addresses of freed records by their size in steps. */
+  private readonly freed: number[][] = []
+
+  constructor(arena: Arena) {
+    this.arena = arena
+  }
+
+  /** Words that a record of `words` takes. */
+  static sizeOf(words: number): number {
+    return Math.ceil(words / SIZE_STEP_WORDS) * SIZE_STEP_WORDS
+  }
+
+  /** Address of `words` words with any content. Throws NO_MEMORY. */
+  take(words: number): number {
+    const size = Heap.sizeOf(words)
+    return this.freed[size / SIZE_STEP_WORDS]?.pop() ?? this.arena.allocate(size)
+  }
+
+  /** `words` as it was taken. */
+  release(at: number, words: number): void {
+    const size = Heap.sizeOf(words)
+    if (size > FREED_WORDS_MAX) return
+    const step = size / SIZE_STEP_WORDS
+    this.freed[step] ??= []
+    this.freed[step].push(at)
   }
 }

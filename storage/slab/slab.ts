@@ -33,8 +33,10 @@ const FREE_HEAD = 2
 const USED_COUNT = 3
 const EPOCH = 4
 const READER_SLOTS = 16
+/** Commit that a reader's oldest view sees at least; counts while the reader has an epoch pinned. */
+const READER_COMMITS = READER_SLOTS + READERS_MAX
 /** First control word that the slab itself leaves to its user (the head keeps its directory there). */
-export const USER_WORDS = READER_SLOTS + READERS_MAX
+export const USER_WORDS = READER_COMMITS + READERS_MAX
 export const USER_WORDS_COUNT = EXTENT_BYTES / 4 - USER_WORDS
 
 export class Slab {
@@ -70,6 +72,12 @@ export class Slab {
   /** Bytes in extents that have an owner. */
   get usedBytes(): number {
     return Atomics.load(this.u32, USED_COUNT) * EXTENT_BYTES
+  }
+
+  /** Bytes in extents that had an owner and have none: they are real memory still, and are used again first. */
+  get freedBytes(): number {
+    const touched = Atomics.load(this.u32, NEXT_FRESH) - this.firstData
+    return (touched - Atomics.load(this.u32, USED_COUNT)) * EXTENT_BYTES
   }
 
   get capacityBytes(): number {
@@ -119,12 +127,12 @@ export class Slab {
     this.unlock()
   }
 
-  /** Bytes in extents of the owners [from, to]. Walks the owner table. */
-  ownedBytes(from: number, to = from): number {
+  /** Bytes in extents of the owners. Walks the owner table. */
+  ownedBytes(...owners: readonly number[]): number {
     let count = 0
-    for (let extent = this.firstData; extent < this.u32[NEXT_FRESH]; extent++) {
-      const owner = this.u32[this.ownerIndex(extent)]
-      if (owner >= from && owner <= to) count++
+    const end = this.u32[NEXT_FRESH]
+    for (let extent = this.firstData; extent < end; extent++) {
+      if (owners.includes(this.u32[this.ownerIndex(extent)])) count++
     }
     return count * EXTENT_BYTES
   }
@@ -140,8 +148,12 @@ export class Slab {
     return Atomics.add(this.u32, EPOCH, 1)
   }
 
-  /** Pins the present epoch in a reader's slot: what is reachable now stays until the slot moves. */
-  pin(reader: number): number {
+  /**
+   * Pins the present epoch in a reader's slot: what is reachable now stays until the slot moves. The reader's view
+   * sees `commit` or a later one.
+   */
+  pin(reader: number, commit: number): number {
+    Atomics.store(this.u32, READER_COMMITS + reader, commit)
     for (;;) {
       const epoch = this.epoch
       Atomics.store(this.u32, READER_SLOTS + reader, epoch)
@@ -150,8 +162,17 @@ export class Slab {
     }
   }
 
-  setPin(reader: number, epoch: number): void {
+  setPin(reader: number, epoch: number, commit = 0): void {
+    if (epoch !== 0) Atomics.store(this.u32, READER_COMMITS + reader, commit)
     Atomics.store(this.u32, READER_SLOTS + reader, epoch)
+  }
+
+  /** Calls `visit` with the commit that each reader sees at least, of those that have an epoch pinned. */
+  visitCommits(visit: (commit: number) => void): void {
+    for (let reader = 0; reader < READERS_MAX; reader++) {
+      if (Atomics.load(this.u32, READER_SLOTS + reader) === 0) continue
+      visit(Atomics.load(this.u32, READER_COMMITS + reader))
+    }
   }
 
   /** The oldest pinned epoch, Infinity when nobody reads. */
@@ -199,11 +220,18 @@ export class Slab {
   }
 }
 
+/** What a querier holds while it is open. */
+export interface Pin {
+  readonly epoch: number
+  readonly commit: number
+}
+
 /** The pins of one thread: several queriers may be open at once, the slot shows the oldest of them. */
 export class ReaderPins {
   private readonly slab: Slab
   private readonly reader: number
-  private readonly open: number[] = []
+  /** Oldest first. */
+  private readonly open: { epoch: number; commit: number }[] = []
 
   /** `reader`: the thread's slot, 0 ≤ reader < READERS_MAX. */
   constructor(slab: Slab, reader: number) {
@@ -214,20 +242,25 @@ export class ReaderPins {
     this.reader = reader
   }
 
-  /** Returns a token for `release`. */
-  acquire(): number {
-    const epoch = this.open.length === 0 ? this.slab.pin(this.reader) : this.slab.epoch
-    this.open.push(epoch)
-    return epoch
+  /** `commit`: one that is published now. Returns a token for `release`. */
+  acquire(commit: number): Pin {
+    const epoch = this.open.length === 0 ? this.slab.pin(this.reader, commit) : this.slab.epoch
+    const pin = { epoch, commit }
+    this.open.push(pin)
+    return pin
   }
 
-  release(epoch: number): void {
-    const i = this.open.indexOf(epoch)
+  release(pin: Pin): void {
+    const i = this.open.indexOf(pin)
     if (i < 0) throw new Error('a pin is released once')
     this.open.splice(i, 1)
-    this.slab.setPin(this.reader, this.open.length === 0 ? 0 : Math.min(...this.open))
+    const oldest = this.open[0]
+    if (oldest === undefined) this.slab.setPin(this.reader, 0)
+    else this.slab.setPin(this.reader, oldest.epoch, oldest.commit)
   }
 }
+
+const NO_OWNER = 0
 
 /** What waits to be freed, on the writer's side. */
 export class Retirements {
@@ -244,11 +277,16 @@ export class Retirements {
     this.sweep()
   }
 
+  /** Calls `done` as soon as no reader is older than now. */
+  wait(done: () => void): void {
+    this.retire(NO_OWNER, done)
+  }
+
   sweep(): void {
     const oldest = this.slab.oldestPin()
     while (this.waiting.length > 0 && this.waiting[0].epoch < oldest) {
       const { owner, done } = this.waiting.shift()!
-      this.slab.free(owner)
+      if (owner !== NO_OWNER) this.slab.free(owner)
       done()
     }
   }

@@ -62,6 +62,17 @@ export class Symbols {
     return this.slab.text.toString('utf8', start, start + this.slab.u32[row + 1])
   }
 
+  /** Index into u8 of the first byte. */
+  startOf(id: number): number {
+    return this.slab.u32[this.rows.at(id) * 2] * 8
+  }
+
+  /** Index into u8 behind the last byte. */
+  endOf(id: number): number {
+    const row = this.rows.at(id) * 2
+    return this.slab.u32[row] * 8 + this.slab.u32[row + 1]
+  }
+
   equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
     const { u32, u8 } = this.slab
     const row = this.rows.at(id) * 2

@@ -173,7 +173,7 @@ describe('parseFlags', () => {
   it('types what the server uses', () => {
     const flags = parseFlags([
       '--config.file=x.yml',
-      '--storage.head-limit=2GB',
+      '--storage.memory-limit=2GB',
       '--web.read-timeout=1m',
       '--query.lookback-delta=0',
       '--config.skip-unsupported',
@@ -185,7 +185,7 @@ describe('parseFlags', () => {
       skipUnsupported: true,
       listenAddresses: ['0.0.0.0:9090'],
       readTimeoutMs: 60_000,
-      headLimitBytes: 2 * 1024 ** 3,
+      memoryLimitBytes: 2 * 1024 ** 3,
       lookbackMs: 300_000,
       timestampToleranceMs: 2,
       corsOrigin: '.*',

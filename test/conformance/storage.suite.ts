@@ -8,12 +8,26 @@ import {
   APPEND_OUT_OF_BOUNDS,
   APPEND_OUT_OF_ORDER,
   APPEND_SAME,
+  APPEND_TOO_OLD,
   APPENDED,
 } from '../../storage/errors.ts'
 import type { SelectHints, Storage } from '../../storage/interface.ts'
+import { CUSTOM_SCHEMA, EMPTY_HISTOGRAM, type FloatHistogram } from '../../storage/model/histogram.ts'
 import { Labels } from '../../storage/model/labels.ts'
 import { Matcher, type MatchOp } from '../../storage/model/matcher.ts'
-import { KIND_FLOAT, KIND_STALE, type PlainKind, SampleColumns } from '../../storage/model/sample.ts'
+import {
+  KIND_FLOAT,
+  KIND_FLOAT_HISTOGRAM,
+  KIND_HISTOGRAM,
+  KIND_STALE,
+  type PlainKind,
+  SampleColumns,
+} from '../../storage/model/sample.ts'
+
+export interface StorageSuiteOptions {
+  /** 0 when nothing is said. */
+  outOfOrderWindowMs?: number
+}
 
 export interface OpenStorage {
   storage: Storage
@@ -76,13 +90,16 @@ function text(labels: Labels): string {
 const m = (name: string, op: MatchOp, value: string) => new Matcher(name, op, value)
 const ALL = [m('__name__', '!=', '')]
 
-export function storageSuite(name: string, open: () => Promise<OpenStorage>): void {
+export function storageSuite(
+  name: string,
+  open: (options: StorageSuiteOptions) => Promise<OpenStorage>,
+): void {
   describe(name, () => {
     let opened: OpenStorage
     let storage: Storage
 
     beforeEach(async () => {
-      opened = await open()
+      opened = await open({})
       storage = opened.storage
     })
     afterEach(() => opened.close())
@@ -372,6 +389,192 @@ export function storageSuite(name: string, open: () => Promise<OpenStorage>): vo
       opened.cut()
       await second.commit()
       expect(await dump(storage, ALL)).toEqual(['up 1:1 2:2'])
+    })
+
+    describe('with a window for late samples', () => {
+      const windowMs = 1_800_000
+      beforeEach(async () => {
+        await opened.close()
+        opened = await open({ outOfOrderWindowMs: windowMs })
+        storage = opened.storage
+      })
+
+      const late: [rule: string, rows: [string, number, number, PlainKind?][], want: number[]][] = [
+        [
+          'late ones are taken inside of it',
+          [
+            ['a', 2_000_000, 1],
+            ['a', 200_000, 2],
+            ['a', 199_999, 3],
+          ],
+          [APPENDED, APPENDED, APPEND_TOO_OLD],
+        ],
+        [
+          'a late stale marker is not',
+          [
+            ['a', 2000, 1],
+            ['a', 1000, 0, KIND_STALE],
+          ],
+          [APPENDED, APPEND_OUT_OF_ORDER],
+        ],
+        [
+          'a series of its own time goes on within the hour',
+          [
+            ['a', 3_600_000, 1],
+            ['b', 0, 2],
+            ['b', 1, 3],
+          ],
+          [APPENDED, APPENDED, APPENDED],
+        ],
+        [
+          'the same again is nothing',
+          [
+            ['a', 2000, 1],
+            ['a', 2000, 1],
+            ['a', 2000, 2],
+          ],
+          [APPENDED, APPEND_SAME, APPEND_DUPLICATE],
+        ],
+      ]
+      it.each(late)('%s', async (_, rows, want) => {
+        for (const isCut of [false, true]) {
+          const prefix = isCut ? 'cut_' : ''
+          const got: number[] = []
+          for (const [series, t, v, kind] of rows) {
+            got.push(...(await append(storage, [[prefix + series, t, v, kind]])))
+            if (isCut) opened.cut()
+          }
+          expect(got, prefix).toEqual(want)
+        }
+      })
+
+      it('sorts them in, and of two of one time the earlier arrival stays', async () => {
+        for (const isCut of [false, true]) {
+          const series = isCut ? 'cut' : 'whole'
+          for (const t of [1000, 5000, 3000, 2000, 3000, 5001, 4000, 1000, 1]) {
+            const [before] = await dump(storage, [m('__name__', '=', series)])
+            await append(storage, [[series, t, before === undefined ? 0 : before.split(' ').length]])
+            if (isCut && t % 2000 > 0) opened.cut()
+          }
+          expect(await dump(storage, [m('__name__', '=', series)])).toEqual([
+            `${series} 1:7 1000:0 2000:4 3000:3 4000:6 5000:2 5001:5`,
+          ])
+        }
+      })
+
+      it('shows those of a range, and of a view only what it had', async () => {
+        await append(storage, [['a', 10_000, 1]])
+        await append(storage, [['a', 5000, 2]])
+        const querier = storage.querier(0, 1e6)
+        await append(storage, [['a', 4000, 3]])
+        const set = await querier.select(ALL, NO_HINTS)
+        const columns = new SampleColumns()
+        set.read(0, columns)
+        expect([...columns.t.subarray(0, columns.length)]).toEqual([5000, 10_000])
+        querier.close()
+        expect(await dump(storage, ALL, 4000, 5000)).toEqual(['a 4000:3 5000:2'])
+      })
+
+      it('goes on in order after many late ones', async () => {
+        const want: string[] = []
+        for (let i = 0; i < 60; i++) {
+          const t = 1000 * (i + 1)
+          await append(storage, [['a', t, i]])
+          want.push(`${t}:${i}`)
+          if (i % 3 !== 2) continue
+          await append(storage, [['a', t - 500, -i]])
+          want.splice(-1, 0, `${t - 500}:${-i}`)
+          if (i % 20 === 0) opened.cut()
+        }
+        expect(await dump(storage, ALL)).toEqual([`a ${want.join(' ')}`])
+      })
+    })
+
+    describe('histograms', () => {
+      const histogram = (count: number, layout = 0): FloatHistogram => ({
+        ...EMPTY_HISTOGRAM,
+        schema: 3 - layout,
+        zeroThreshold: 0.001,
+        zeroCount: 1,
+        count: count + 1,
+        sum: count * 1.5,
+        positiveSpans: [{ offset: layout, length: 2 }],
+        positiveBuckets: [count - 2, 2],
+      })
+      const custom: FloatHistogram = {
+        ...EMPTY_HISTOGRAM,
+        schema: CUSTOM_SCHEMA,
+        count: 3,
+        sum: 7.25,
+        positiveSpans: [{ offset: 0, length: 3 }],
+        positiveBuckets: [1, 2, 0],
+        customValues: [0.5, 2],
+      }
+      const read = async (): Promise<unknown[]> => {
+        const querier = storage.querier(0, 1e12)
+        const set = await querier.select(ALL, NO_HINTS)
+        const columns = new SampleColumns(1)
+        set.read(0, columns)
+        querier.close()
+        return Array.from({ length: columns.length }, (_, i) => [
+          columns.t[i],
+          columns.kind[i],
+          columns.kind[i] < KIND_HISTOGRAM ? columns.v[i] : columns.histograms[columns.v[i]],
+        ])
+      }
+
+      it('come back whole, among floats and stale markers, across cuts', async () => {
+        const want: unknown[] = []
+        for (let i = 0; i < 70; i++) {
+          const appender = storage.appender()
+          const ref = appender.register(labelsOf('h'))
+          const t = 1000 * (i + 1)
+          if (i % 10 === 7) {
+            expect(appender.append(ref, t, i, KIND_FLOAT)).toBe(APPENDED)
+            want.push([t, KIND_FLOAT, i])
+          } else {
+            const kind = i % 4 === 0 ? KIND_FLOAT_HISTOGRAM : KIND_HISTOGRAM
+            const one = i % 23 === 3 ? custom : histogram(10 + i * 3, i % 17 === 0 ? 1 : 0)
+            expect(appender.appendHistogram(ref, t, one, kind)).toBe(APPENDED)
+            want.push([t, kind, one])
+          }
+          await appender.commit()
+          if (i % 31 === 30) opened.cut()
+        }
+        expect(await read()).toEqual(want)
+      })
+
+      it('are the same or not by all that they have', async () => {
+        const outcomes: number[] = []
+        for (const [one, kind] of [
+          [histogram(9), KIND_HISTOGRAM],
+          [histogram(9), KIND_HISTOGRAM],
+          [histogram(10), KIND_HISTOGRAM],
+          [histogram(9), KIND_FLOAT_HISTOGRAM],
+        ] as const) {
+          const appender = storage.appender()
+          outcomes.push(appender.appendHistogram(appender.register(labelsOf('h')), 1, one, kind))
+          await appender.commit()
+        }
+        expect(outcomes).toEqual([APPENDED, APPEND_SAME, APPEND_DUPLICATE, APPEND_DUPLICATE])
+        expect(await append(storage, [['h', 1, 9]])).toEqual([APPEND_DUPLICATE])
+        expect(await read()).toEqual([[1, KIND_HISTOGRAM, histogram(9)]])
+      })
+    })
+
+    it('appends a row of floats as one after the other', async () => {
+      const first = storage.appender()
+      const refs = Float64Array.from(['a', 'b', 'c'], (name) => first.register(labelsOf(name)))
+      const outcomes = new Int8Array(3)
+      expect(first.appendRow(refs, Float64Array.of(1, 2, Number.NaN), 3, 1000, outcomes)).toBe(0)
+      expect([...outcomes]).toEqual([APPENDED, APPENDED, APPENDED])
+      await first.commit()
+      await append(storage, [['b', 2000, 2]])
+      const second = storage.appender()
+      expect(second.appendRow(refs, Float64Array.of(1, 2, 3), 2, 1000, outcomes)).toBe(2)
+      expect([...outcomes.subarray(0, 2)]).toEqual([APPEND_SAME, APPEND_OUT_OF_ORDER])
+      await second.commit()
+      expect(await dump(storage, ALL)).toEqual(['a 1000:1', 'b 1000:2 2000:2', 'c 1000:NaN'])
     })
 
     it('takes long and strange label values', async () => {

@@ -52,6 +52,7 @@ class MisbehavingStorage implements Queryable {
       },
       labelNames: (matchers) => querier.labelNames(matchers),
       labelValues: (name, matchers) => querier.labelValues(name, matchers),
+      warnings: () => querier.warnings(),
       close: () => querier.close(),
     }
   }
@@ -65,4 +66,4 @@ export function attachStorage(_handle: StorageHandle, _reader: number): Queryabl
 }
 
 /** For pools whose threads fail before they are ready: see `pool.test.ts`. */
-export const FIXTURE_HANDLE: StorageHandle = { buffer: new SharedArrayBuffer(8) }
+export const FIXTURE_HANDLE: StorageHandle = { buffer: new SharedArrayBuffer(8), path: '' }

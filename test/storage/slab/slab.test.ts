@@ -1,9 +1,8 @@
 // Goal: extents are handed out once, come back only when no reader is older, and tables find what was put in.
 import { describe, expect, it } from 'vitest'
 import { Directory, MAIN_READER, STATE_READY } from '../../../storage/head/directory.ts'
-import { GenerationWriter } from '../../../storage/head/generation.ts'
 import { LabelBytes } from '../../../storage/head/label-bytes.ts'
-import { HeadQueryable } from '../../../storage/head/querier.ts'
+import { SeriesTableWriter } from '../../../storage/head/series-table.ts'
 import { selectSeries } from '../../../storage/index/select.ts'
 import { Labels } from '../../../storage/model/labels.ts'
 import { Matcher } from '../../../storage/model/matcher.ts'
@@ -41,9 +40,9 @@ describe('Slab', () => {
     const done: string[] = []
     slab.allocate(1)
     slab.allocate(2)
-    const early = pins.acquire()
+    const early = pins.acquire(0)
     retirements.retire(1, () => done.push('1'))
-    const late = pins.acquire()
+    const late = pins.acquire(0)
     retirements.retire(2, () => done.push('2'))
     expect(done).toEqual([])
     pins.release(early)
@@ -75,7 +74,7 @@ describe('Slab', () => {
     expect([run, run + 1].some((extent) => extents.has(extent))).toBe(false)
     // No fresh memory was needed for any of it.
     expect(Math.max(run + 1, ...extents)).toBeLessThanOrEqual(Math.max(...runs) + 3)
-    expect(slab.ownedBytes(2, 4)).toBe(40 * 65_536)
+    expect(slab.ownedBytes(2, 3, 4)).toBe(40 * 65_536)
   })
 
   it('zeroes all of a run that was used before', () => {
@@ -93,15 +92,18 @@ describe('Slab', () => {
     directory.setState(STATE_READY)
     directory.publish(42)
     for (const reader of [64, 200, MAIN_READER]) {
-      const queryable = new HeadQueryable(slab, reader)
-      const querier = queryable.querier(0, 1)
-      expect(slab.oldestPin()).toBe(1)
-      querier.close()
-      expect(slab.oldestPin()).toBe(Number.POSITIVE_INFINITY)
+      const pins = new ReaderPins(slab, reader)
+      const commits: number[] = []
+      const pin = pins.acquire(directory.commit)
+      slab.visitCommits((commit) => commits.push(commit))
+      expect([slab.oldestPin(), ...commits]).toEqual([1, 42])
+      pins.release(pin)
+      slab.visitCommits((commit) => commits.push(commit))
+      expect([slab.oldestPin(), ...commits]).toEqual([Number.POSITIVE_INFINITY, 42])
     }
-    expect(directory.view()).toEqual({ roots: [], commit: 42 })
-    expect(() => new HeadQueryable(slab, READERS_MAX)).toThrow(RangeError)
-    expect(() => new HeadQueryable(slab, -1)).toThrow(RangeError)
+    expect(directory.view()).toEqual({ roots: [], blocks: [], tombstones: '', commit: 42 })
+    expect(() => new ReaderPins(slab, READERS_MAX)).toThrow(RangeError)
+    expect(() => new ReaderPins(slab, -1)).toThrow(RangeError)
   })
 })
 
@@ -122,12 +124,12 @@ describe('hashes', () => {
   })
 })
 
-describe('GenerationWriter', () => {
+describe('SeriesTableWriter', () => {
   it('finds every series, pair and posting among random label sets', () => {
     const seed = testSeed()
     const random = prng(seed)
     const slab = Slab.reserve(128 * MIB)
-    const writer = GenerationWriter.create(slab, 1)
+    const writer = SeriesTableWriter.create(slab, 1, 1)
     const bytes = new LabelBytes()
     const model = new Map<string, Labels>()
     for (let i = 0; i < 20_000; i++) {
@@ -166,7 +168,7 @@ describe('GenerationWriter', () => {
     const seed = testSeed()
     const random = prng(seed)
     const slab = Slab.reserve(16 * MIB)
-    const writer = GenerationWriter.create(slab, 1)
+    const writer = SeriesTableWriter.create(slab, 1, 1)
     const bytes = new LabelBytes()
     const added: Labels[] = []
     let failures = 0

@@ -1,0 +1,274 @@
+/**
+ * Main's side of upkeep: what has to be done next with generations and blocks.
+ *
+ * In this order: a generation that waits is written out as a block, and leaves memory and the log; blocks beyond the
+ * retention go; blocks are merged. What fails is told and tried again later; ingestion goes on meanwhile.
+ */
+import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BlockCatalog, CatalogBlock } from './block/catalog.ts'
+import { diskBytes } from './block/disk-size.ts'
+import type { BlockMeta } from './block/format.ts'
+import { BlockMaintenance, type DiskRoom } from './block/maintenance.ts'
+import type { Retention } from './block/retention.ts'
+import { takeSnapshot } from './block/snapshot.ts'
+import type { TombstoneLog } from './block/tombstone-log.ts'
+import type { MatcherText } from './block/tombstones.ts'
+import { GENERATIONS_MAX } from './head/directory.ts'
+import type { Head } from './head/head.ts'
+import type { StopWord, UpkeepResults, UpkeepTask } from './upkeep.ts'
+
+export interface KeeperOptions {
+  /** Folder of the data; ours is `narthex` in it. */
+  dataPath: string
+  head: Head
+  catalog: BlockCatalog
+  tombstones: TombstoneLog
+  retention: Retention
+  stop: StopWord
+  run<T extends UpkeepTask>(task: T): Promise<UpkeepResults[T['kind']]>
+  /** Deletes the log of generations below this one. */
+  clearLogBefore(generation: number): void
+  /** Something failed, and is tried again. */
+  onTrouble(error: Error): void
+}
+
+export interface KeeperStats {
+  blocks: number
+  blockBytes: number
+  blockSeries: number
+  blockSamples: number
+  /** Since the start. */
+  written: number
+  merged: number
+  failed: number
+  droppedByTime: number
+  droppedBySize: number
+  tombstones: number
+}
+
+const RETRY_MS = 5000
+const RETRY_MAX_MS = 300_000
+/** How often the disk is looked at, and what is beyond the retention. */
+const DISK_MS = 60_000
+/** Deletes wait for generations to be written out when so many are in memory. */
+const GENERATIONS_BUSY = GENERATIONS_MAX / 4
+/** Owners of memory that no generation and no table has. */
+const TOMBSTONE_OWNERS = 0xf0000000
+/** JSON knows no infinite numbers. */
+const TIME_MAX = Number.MAX_SAFE_INTEGER
+
+export class Keeper {
+  retention: Retention
+  private readonly options: KeeperOptions
+  private readonly maintenance: BlockMaintenance
+  private line: Promise<unknown> = Promise.resolve()
+  private isBusy = false
+  private isStopping = false
+  private failuresInRow = 0
+  private retryAtMs = 0
+  private diskAtMs = 0
+  private disk: DiskRoom = { otherBytes: 0, fileSystemBytes: Number.NaN, freeBytes: Number.NaN }
+  private tombstoneOwner = TOMBSTONE_OWNERS
+  private readonly counts = { written: 0, merged: 0, failed: 0, droppedByTime: 0, droppedBySize: 0 }
+
+  constructor(options: KeeperOptions) {
+    const { catalog, tombstones, head, run, onTrouble } = options
+    this.options = options
+    this.retention = options.retention
+    this.maintenance = new BlockMaintenance({
+      catalog,
+      tombstones,
+      merge: (task) => run({ kind: 'merge', task }),
+      holdsHidden: (input, concerned) => run({ kind: 'check', input, tombstones: concerned }),
+      publish: () => this.publish(),
+      liveGeneration: () => head.oldestGeneration,
+      onTrouble,
+    })
+  }
+
+  stats(): KeeperStats {
+    const { blocks } = this.options.catalog
+    const sum = (value: (block: CatalogBlock) => number) =>
+      blocks.reduce((total, block) => total + value(block), 0)
+    return {
+      ...this.counts,
+      blocks: blocks.length,
+      blockBytes: sum(({ bytes }) => bytes),
+      blockSeries: sum(({ series }) => series),
+      blockSamples: sum(({ samples }) => samples),
+      tombstones: this.options.tombstones.all.length,
+    }
+  }
+
+  /** Starts what is due, unless something runs. To be called once a second. */
+  tick(): void {
+    if (this.isBusy || this.isStopping || performance.now() < this.retryAtMs) return
+    this.isBusy = true
+    this.inLine(() => this.step())
+      .then(
+        () => {
+          this.failuresInRow = 0
+        },
+        (error: unknown) => this.fail(error),
+      )
+      .finally(() => {
+        this.isBusy = false
+      })
+  }
+
+  /** Does all that is to be done now; for tests and for tools that load data. Throws what fails of it. */
+  settle(): Promise<void> {
+    return this.inLine(async () => {
+      await this.writeAll()
+      this.diskAtMs = 0
+      while (!this.isStopping && (await this.step()));
+    })
+  }
+
+  /** Ends a merge that runs, and waits for what else does. */
+  async stop(): Promise<void> {
+    this.isStopping = true
+    Atomics.store(this.options.stop, 0, 1)
+    await this.line
+    // Blocks that a reader still holds are removed at the next start.
+    if (this.options.head.hasReaders) return
+    await this.maintenance.settle()
+  }
+
+  /** Puts blocks and tombstones into the directory. */
+  show(): void {
+    const { head, catalog, tombstones } = this.options
+    const { all } = tombstones
+    head.blocks = listed(catalog)
+    head.setTombstones(all.length === 0 ? '' : JSON.stringify(all), this.tombstoneOwner++)
+  }
+
+  async delete(matchers: readonly MatcherText[], mint: number, maxt: number): Promise<void> {
+    const { head, tombstones } = this.options
+    if (head.generations >= GENERATIONS_BUSY) await this.inLine(() => this.writeAll())
+    // What arrives from now on belongs to another generation, and is not hidden.
+    if (!head.isEmpty) head.cut()
+    const bounds = { mint: Math.max(mint, -TIME_MAX), maxt: Math.min(maxt, TIME_MAX) }
+    await tombstones.add(matchers, { ...bounds, finalGeneration: head.generation - 1 })
+    this.show()
+  }
+
+  cleanTombstones(): Promise<void> {
+    return this.inLine(async () => {
+      await this.writeAll()
+      await this.maintenance.cleanTombstones(() => this.isStopping)
+      this.show()
+    })
+  }
+
+  snapshot(name: string, withHead: boolean): Promise<string> {
+    const { head, catalog, tombstones, dataPath } = this.options
+    if (withHead && !head.isEmpty) head.cut()
+    return this.inLine(async () => {
+      if (withHead) await this.writeAll()
+      return takeSnapshot(dataPath, name, { catalog, tombstones })
+    })
+  }
+
+  private inLine<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.line.then(operation)
+    // Whoever asked hears of a failure; the line goes on.
+    this.line = result.then(
+      () => {},
+      () => {},
+    )
+    return result
+  }
+
+  private fail(error: unknown): void {
+    this.counts.failed++
+    this.retryAtMs = performance.now() + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.failuresInRow++)
+    this.options.onTrouble(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  /** Does one thing; whether there was one. Retention goes on where writing fails, since the disk may be full. */
+  private async step(): Promise<boolean> {
+    const hasDropped = await this.retain()
+    return (await this.writeNext()) || hasDropped || (await this.mergeNext())
+  }
+
+  /** Writes out all that is closed, as soon as it is in the log. */
+  private async writeAll(): Promise<void> {
+    const { head } = this.options
+    while (head.waiting !== undefined && !this.isStopping) {
+      await head.durable()
+      await this.writeNext()
+    }
+  }
+
+  private async writeNext(): Promise<boolean> {
+    const { head, catalog, tombstones, run } = this.options
+    const { waiting } = head
+    if (waiting === undefined || !waiting.isDurable) return false
+    const { generation, finalGeneration } = waiting
+    const id = catalog.takeId()
+    const meta = await run({
+      kind: 'write',
+      rootAt: generation.rootAt,
+      commit: head.directory.commit,
+      folder: catalog.temporaryFolder(id),
+      origin: {
+        id,
+        firstGeneration: generation.number,
+        finalGeneration,
+        sources: [],
+        level: 0,
+        tombstone: tombstones.highest,
+      },
+      tombstones: tombstones.all,
+    })
+    if (meta !== undefined) await catalog.commit(meta)
+    head.release(generation.number, listed(catalog))
+    this.options.clearLogBefore(head.oldestGeneration)
+    this.counts.written++
+    return true
+  }
+
+  private async retain(): Promise<boolean> {
+    if (performance.now() < this.diskAtMs) return false
+    await this.measureDisk()
+    const { byTime, bySize } = this.maintenance.retain(this.retention, this.disk)
+    this.counts.droppedByTime += byTime
+    this.counts.droppedBySize += bySize
+    return byTime + bySize > 0
+  }
+
+  private async measureDisk(): Promise<void> {
+    const { dataPath } = this.options
+    const { blocks, bavail, bsize } = await statfs(dataPath)
+    const path = join(dataPath, 'narthex')
+    const sizes = await Promise.all(['wal', 'state'].map((name) => diskBytes(join(path, name))))
+    this.disk = {
+      otherBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+      fileSystemBytes: blocks * bsize,
+      freeBytes: bavail * bsize,
+    }
+    this.diskAtMs = performance.now() + DISK_MS
+  }
+
+  private async mergeNext(): Promise<boolean> {
+    if (!(await this.maintenance.mergeNext(this.retention, this.disk))) return false
+    this.counts.merged++
+    await this.maintenance.forgetSpent()
+    this.show()
+    return true
+  }
+
+  /** Shows the catalog as it is now. Resolves when no query holds what was shown before. */
+  private publish(): Promise<void> {
+    const { head, catalog } = this.options
+    head.blocks = listed(catalog)
+    head.show()
+    return new Promise<void>((resolve) => head.afterReaders(resolve))
+  }
+}
+
+function listed(catalog: BlockCatalog): Pick<BlockMeta, 'id' | 'mint' | 'maxt'>[] {
+  return catalog.blocks.map(({ id, mint, maxt }) => ({ id, mint, maxt }))
+}

@@ -1,0 +1,267 @@
+/**
+ * Reads one view of all there is: blocks and the head, one moment of both. Sources stand in the order of arrival, so
+ * that at equal times the earlier arrival wins.
+ */
+import type { DamageNote as BlockDamage } from './block/format.ts'
+import { hide } from './block/intervals.ts'
+import type { BlockReader } from './block/reader.ts'
+import type { BlockShelf } from './block/shelf.ts'
+import { type Tombstone, TombstoneFilter } from './block/tombstones.ts'
+import { Directory, type ListedBlock, type View } from './head/directory.ts'
+import { mergeColumns } from './head/merge-columns.ts'
+import { HeadReader, type HeadSeries } from './head/querier.ts'
+import type { Querier, Queryable, SeriesSet } from './interface.ts'
+import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
+import type { Matcher } from './model/matcher.ts'
+import { SampleColumns } from './model/sample.ts'
+import { ReaderPins, type Slab } from './slab/slab.ts'
+
+export class StorageQueryable implements Queryable {
+  private readonly slab: Slab
+  private readonly directory: Directory
+  private readonly pins: ReaderPins
+  private readonly shelf: BlockShelf
+
+  /** `reader` is this thread's slot, 0 ≤ reader < READERS_MAX; no two threads share one. */
+  constructor(slab: Slab, reader: number, shelf: BlockShelf) {
+    this.slab = slab
+    this.directory = new Directory(slab)
+    this.pins = new ReaderPins(slab, reader)
+    this.shelf = shelf
+  }
+
+  querier(mint: number, maxt: number): Querier {
+    const pin = this.pins.acquire(this.directory.commit)
+    try {
+      const view = this.directory.view()
+      const release = this.shelf.hold(view.blocks.map(({ id }) => id))
+      return new StorageQuerier(this.slab, this.shelf, view, mint, maxt, () => {
+        release()
+        this.pins.release(pin)
+      })
+    } catch (error) {
+      this.pins.release(pin)
+      throw error
+    }
+  }
+
+  /** Closes what this thread has open. Requires: no querier is open. */
+  close(): Promise<void> {
+    return this.shelf.close()
+  }
+}
+
+/** Series of one block or of the head, sorted by labels. */
+interface Source {
+  /** Adds the samples of a series to `into`, which is empty. */
+  read(position: number, into: SampleColumns): void
+}
+
+/** A series and where its samples are, in the order of arrival. */
+interface FoundSeries {
+  labels: Labels
+  sources: Source[]
+  positions: number[]
+}
+
+class StorageQuerier implements Querier {
+  private readonly head: HeadReader
+  private readonly shelf: BlockShelf
+  private readonly blocks: readonly ListedBlock[]
+  private readonly tombstones: readonly Tombstone[]
+  private readonly mint: number
+  private readonly maxt: number
+  private readonly release: () => void
+  private readonly suffered = new Set<BlockDamage>()
+  /** Blocks of the range that cannot be opened. */
+  private readonly unreadable = new Set<number>()
+  private isOpen = true
+
+  constructor(slab: Slab, shelf: BlockShelf, view: View, mint: number, maxt: number, release: () => void) {
+    this.tombstones = view.tombstones === '' ? [] : (JSON.parse(view.tombstones) as Tombstone[])
+    this.head = new HeadReader(slab, view.roots, this.tombstones, view.commit, mint, maxt)
+    this.shelf = shelf
+    this.blocks = view.blocks.filter((block) => block.mint <= maxt && block.maxt >= mint)
+    this.mint = mint
+    this.maxt = maxt
+    this.release = release
+  }
+
+  async select(matchers: readonly Matcher[]): Promise<SeriesSet> {
+    let found: FoundSeries[] = []
+    for (const part of await this.openBlocks()) {
+      const series = Array.from(part.select(matchers), (ref) => ({
+        labels: part.labels(ref),
+        sources: [part],
+        positions: [ref],
+      }))
+      found = unite(found, inOrder(series))
+    }
+    found = unite(found, this.selectHead(matchers))
+    const part = new SampleColumns()
+    return {
+      count: found.length,
+      labels: (i) => found[i].labels,
+      read: (i, into) => {
+        into.clear()
+        const { sources, positions } = found[i]
+        for (let s = 0; s < sources.length; s++) {
+          const target = into.length === 0 ? into : part
+          target.clear()
+          sources[s].read(positions[s], target)
+          if (target === part) mergeColumns(into, target)
+        }
+      },
+    }
+  }
+
+  private selectHead(matchers: readonly Matcher[]): FoundSeries[] {
+    const parts: HeadSeries[] = this.head.select(matchers)
+    const source: Source = { read: (position, into) => this.head.read(parts[position], into) }
+    const series = parts.map(({ labels }, i) => ({ labels, sources: [source], positions: [i] }))
+    return inOrder(series)
+  }
+
+  async labelNames(matchers: readonly Matcher[]): Promise<string[]> {
+    const names = new Set<string>()
+    for (const part of await this.openBlocks()) part.addNames(matchers, names)
+    this.head.addNames(matchers, names)
+    return [...names].sort(compareUtf8)
+  }
+
+  async labelValues(name: string, matchers: readonly Matcher[]): Promise<string[]> {
+    const values = new Set<string>()
+    for (const part of await this.openBlocks()) part.addValues(name, matchers, values)
+    this.head.addValues(name, matchers, values)
+    return [...values].sort(compareUtf8)
+  }
+
+  warnings(): string[] {
+    const notes = [...this.suffered].map((note) => damageText(note))
+    const whole = this.blocks
+      .filter(({ id }) => this.unreadable.has(id))
+      .map(({ id, mint, maxt }) => `block ${id} cannot be read: ${lossText(mint, maxt)}`)
+    return [...notes, ...whole]
+  }
+
+  /** The blocks of the range, oldest arrival first, without those that cannot be read. */
+  private async openBlocks(): Promise<BlockPart[]> {
+    const parts: BlockPart[] = []
+    const { mint, maxt, suffered, tombstones } = this
+    for (const { id } of this.blocks) {
+      const block = await this.shelf.block(id)
+      if (block === undefined) this.unreadable.add(id)
+      else parts.push(new BlockPart(block, TombstoneFilter.for(tombstones, block.meta), mint, maxt, suffered))
+    }
+    return parts
+  }
+
+  close(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.release()
+  }
+}
+
+/** One block of a view, without what tombstones hide of it. Positions are refs. */
+class BlockPart implements Source {
+  private readonly block: BlockReader
+  private readonly filter: TombstoneFilter
+  private readonly mint: number
+  private readonly maxt: number
+  private readonly suffered: Set<BlockDamage>
+
+  constructor(
+    block: BlockReader,
+    filter: TombstoneFilter,
+    mint: number,
+    maxt: number,
+    suffered: Set<BlockDamage>,
+  ) {
+    this.block = block
+    this.filter = filter
+    this.mint = mint
+    this.maxt = maxt
+    this.suffered = suffered
+  }
+
+  select(matchers: readonly Matcher[]): Uint32Array {
+    const refs = this.block.select(matchers, this.mint, this.maxt, this.suffered)
+    return this.filter.isEmpty ? refs : refs.filter((ref) => this.hasSamples(ref))
+  }
+
+  labels(ref: number): Labels {
+    return this.block.labels(ref)
+  }
+
+  read(ref: number, into: SampleColumns): void {
+    this.block.read(ref, this.mint, this.maxt, into, this.suffered)
+    if (!this.filter.isEmpty) hide(into, this.filter.intervals(this.labels(ref)))
+  }
+
+  addNames(matchers: readonly Matcher[], into: Set<string>): void {
+    for (const name of this.block.labelNames(this.counted(matchers), this.suffered)) into.add(name)
+  }
+
+  addValues(name: string, matchers: readonly Matcher[], into: Set<string>): void {
+    for (const value of this.block.labelValues(name, this.counted(matchers), this.suffered)) into.add(value)
+  }
+
+  /** Undefined where all series of the block count: no matchers, nothing hidden, and the whole block in the range. */
+  private counted(matchers: readonly Matcher[]): Uint32Array | undefined {
+    const { meta } = this.block
+    const isWhole = this.filter.isEmpty && this.mint <= meta.mint && this.maxt >= meta.maxt
+    return matchers.length === 0 && isWhole ? undefined : this.select(matchers)
+  }
+
+  /** Whether something is left of a series. */
+  private hasSamples(ref: number): boolean {
+    if (this.filter.intervals(this.labels(ref)).length === 0) return true
+    const columns = new SampleColumns(16)
+    this.read(ref, columns)
+    return columns.length > 0
+  }
+}
+
+function damageText({ block, page, what, series, mint, maxt }: BlockDamage): string {
+  const about = series === '' ? '' : ` of ${series}`
+  const name = block.slice(block.lastIndexOf('/') + 1)
+  return `block ${name}: ${page}: ${what}: ${lossText(mint, maxt)}${about}`
+}
+
+function lossText(mint: number, maxt: number): string {
+  return `samples from ${new Date(mint).toISOString()} to ${new Date(maxt).toISOString()} are missing`
+}
+
+/** Sorts by labels, where it is not so already: a block has its series in an order that is nearly always this one. */
+function inOrder(series: FoundSeries[]): FoundSeries[] {
+  for (let i = 1; i < series.length; i++) {
+    if (compareLabels(series[i - 1].labels, series[i].labels) > 0) {
+      return series.sort((a, b) => compareLabels(a.labels, b.labels))
+    }
+  }
+  return series
+}
+
+/** Merges two sorted lists; of a series in both the sources of `earlier` come first. */
+function unite(earlier: FoundSeries[], later: FoundSeries[]): FoundSeries[] {
+  if (earlier.length === 0) return later
+  if (later.length === 0) return earlier
+  const united: FoundSeries[] = []
+  let i = 0
+  let j = 0
+  while (i < earlier.length && j < later.length) {
+    const order = compareLabels(earlier[i].labels, later[j].labels)
+    if (order < 0) united.push(earlier[i++])
+    else if (order > 0) united.push(later[j++])
+    else {
+      const both = earlier[i++]
+      both.sources.push(...later[j].sources)
+      both.positions.push(...later[j++].positions)
+      united.push(both)
+    }
+  }
+  while (i < earlier.length) united.push(earlier[i++])
+  while (j < later.length) united.push(later[j++])
+  return united
+}
