@@ -41,6 +41,8 @@ export interface CatalogHold {
 
 const BLOCK_NAME = /^[0-9a-f]{8}$/
 const TEMPORARY_NAME = /^[0-9a-f]{8}\.tmp$/
+/** Others set their own things aside there. */
+const QUARANTINE_NAME = /^[0-9a-f]{8}(-\d+)?$/
 const ID_MAX = 2 ** 32 - 1
 
 /** The name of a block's folder. */
@@ -222,7 +224,9 @@ export class BlockCatalog {
   private async quarantinedIds(): Promise<number[]> {
     try {
       const names = await readdir(this.quarantinePath)
-      return names.map((name) => Number.parseInt(name.slice(0, 8), 16)).filter(Number.isInteger)
+      return names
+        .filter((name) => QUARANTINE_NAME.test(name))
+        .map((name) => Number.parseInt(name.slice(0, 8), 16))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
       throw error

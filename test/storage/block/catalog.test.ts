@@ -103,6 +103,7 @@ describe('a start', () => {
     await putBlock(3, { sources: [7] })
     expect((await open()).takeId()).toBe(8)
     await mkdir(join(path, 'quarantine', '0000000c-2'), { recursive: true })
+    await mkdir(join(path, 'quarantine', 'deadbeef-wal'))
     expect((await open()).takeId()).toBe(13)
   })
 
