@@ -4,6 +4,7 @@ import { cpus } from 'node:os'
 const BENCHMARKS = [
   'scrape',
   'page',
+  'http',
   'promql',
   'ingest',
   'disk',

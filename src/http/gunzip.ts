@@ -12,6 +12,8 @@ const SYNC_COMPRESSED_MAX = 64 * 1024
 /** About 2 ms of work. */
 const SYNC_BYTES_MAX = 2 * 1024 * 1024
 
+const PIECE_BYTES_MIN = 1024
+
 const gunzipInPool = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
 
 /**
@@ -35,11 +37,20 @@ export async function gunzip(compressed: Buffer, limitBytes: number): Promise<Bu
 /** Undefined when it is more than `maxOutputLength`. */
 function gunzipHere(compressed: Buffer, maxOutputLength: number): Buffer | undefined {
   try {
-    return zlib.gunzipSync(compressed, { maxOutputLength })
+    return zlib.gunzipSync(compressed, { maxOutputLength, chunkSize: pieceBytes(compressed, maxOutputLength) })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
     throw error
   }
+}
+
+/**
+ * Room for all of the output at once, by what the last four bytes say of its length (RFC 1952), so that it comes in one
+ * piece: a third less time. Only a guess, for they may lie.
+ */
+function pieceBytes(compressed: Buffer, most: number): number {
+  const announced = compressed.length < 4 ? 0 : compressed.readUInt32LE(compressed.length - 4)
+  return Math.max(PIECE_BYTES_MIN, Math.min(announced, most) + 1)
 }
 
 /** The bound of zlib is at least 1, so the smallest limit is looked at here. */
