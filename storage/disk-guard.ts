@@ -2,35 +2,40 @@
  * Keeps the disk from being filled to the last byte: a full one fails LevelDB's writes in ways that lose what it
  * acknowledged before (measured), and leaves no room for opening and deleting.
  *
- * Free space    below `seriesMark` no new series, below `samplesMark` no samples. The first mark keeps what is known
- *               going while it can; behind the second one there must be room for what was let in before: a turn of the
- *               log, a table that LevelDB writes from its buffer.
- * Ballast       a file of zeros that is freed when the disk is full all the same (others write to it, too), so that
- *               opening, retention and deletes have room. While it is away its size counts as not free; so nothing is
- *               let in on it, and it is made again when there is room.
+ * Marks     below the first one no new series, below the second one no samples. The first keeps what is known going
+ *           while it can; behind the second there is room for what was let in before: a table that LevelDB writes from
+ *           its buffer, while the log of it is still there.
+ * Ballast   a file of zeros, `ballast`, of eight pieces, each as large as LevelDB's buffer. Others fill the disk, too; so
+ *           pieces of it are freed when we need room on a full disk: at a start, after a failed write, before a delete.
+ *           Only then, since whoever fills the disk would take what is freed. What is away counts as not free, so that
+ *           nothing is let in on it; it is made again, a piece at a time, when there is room.
  *
- * The marks are shares of the disk, since on a small one the same bytes would be most of it, and bounded, since on a large
- * one a share would be much more than all of that takes: 5 % and at most 128 MiB, 2.5 % and at most 64 MiB. The ballast is an
- * eighth and at most 16 MiB: opening makes a table of a log of up to 8 MiB, which then exists twice.
+ * Marks are shares of the disk, since on a small one the same bytes would be most of it, and bounded, since on a large one
+ * the share would be much more than it takes: 8 % and at most 128 MiB, and half of that. The buffer is 1/64 of the disk
+ * and at most 8 MiB: of 64 MiB the marks are 5.1 and 2.6 MiB, the ballast 8 MiB in pieces of 1 MiB.
  */
-import { existsSync } from 'node:fs'
-import { open, rename, rm, statfs } from 'node:fs/promises'
+import { open, stat, statfs, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeBufferBytes } from './store.ts'
 
 const MIB = 2 ** 20
 const SERIES_MARK_MAX = 128 * MIB
-const SERIES_MARK_SHARE = 0.05
-const BALLAST_MAX = 16 * MIB
-const BALLAST_SHARE = 0.125
+const SERIES_MARK_SHARE = 0.08
+const PIECES = 8
+/** What one step of ours may need: two buffers as tables, and lists of tables. */
+const PIECES_NEEDED = 3
 /** Space has to come back by this much more before a refusal ends: else it would begin and end with each table. */
 const RESUME_FACTOR = 1.25
+/** So long after a failed write no piece is made: the write is tried again meanwhile. */
+const PAUSE_MS = 10_000
 
 export interface DiskState {
   /** Whether new series may be made, and whether samples may be taken. */
   allowsSeries: boolean
   allowsSamples: boolean
+  /** Whether the ballast is whole. */
   hasBallast: boolean
-  /** Without what the ballast needs. */
+  /** Without what the ballast lacks. */
   freeBytes: number
   totalBytes: number
 }
@@ -44,11 +49,12 @@ export interface DiskGuardOptions {
   /** Folder of our data, `narthex/`; the ballast lies in it. */
   folder: string
   intervalMs?: number
-  /** What is refused, or is so no more, or the ballast came or went. */
+  /** What is refused, or is so no more; or the ballast is whole, or is so no more. */
   onChange?: (state: DiskState) => void
-  /** The space cannot be asked, or the ballast not be made or removed. The state stays as it was. */
+  /** The space cannot be asked, or the ballast not be made or shortened. The state stays as it was. */
   onError?: (error: unknown) => void
-  /** For tests. */
+  /** For tests, both. */
+  pauseMs?: number
   readSpace?: (folder: string) => Promise<DiskSpace>
 }
 
@@ -57,29 +63,28 @@ export class DiskGuard {
   private readonly ballastPath: string
   private readonly timer: NodeJS.Timeout
   private checking: Promise<void> | undefined
-  private current: DiskState
+  private current: DiskState = {
+    allowsSeries: true,
+    allowsSamples: true,
+    hasBallast: false,
+    freeBytes: Number.NaN,
+    totalBytes: Number.NaN,
+  }
+  private failedAtMs = Number.NEGATIVE_INFINITY
   private isClosed = false
   private hasReported = false
 
   private constructor(options: DiskGuardOptions) {
     this.options = options
     this.ballastPath = join(options.folder, 'ballast')
-    this.current = {
-      allowsSeries: true,
-      allowsSamples: true,
-      hasBallast: existsSync(this.ballastPath),
-      freeBytes: Number.NaN,
-      totalBytes: Number.NaN,
-    }
     this.timer = setInterval(() => void this.check(), options.intervalMs ?? 1000)
     this.timer.unref()
   }
 
-  /** To be awaited before the databases are opened: on a full disk the ballast is freed for that. */
+  /** To be awaited before the databases are opened: on a full disk it makes room for that. */
   static async open(options: DiskGuardOptions): Promise<DiskGuard> {
     const guard = new DiskGuard(options)
-    await rm(guard.temporaryPath, { force: true })
-    await guard.check()
+    await guard.makeRoom()
     return guard
   }
 
@@ -98,24 +103,31 @@ export class DiskGuard {
   /** Looks now. Never rejects. */
   check(): Promise<void> {
     this.checking ??= this.look()
-      .then(
-        () => {
-          this.hasReported = false
-        },
-        (error) => this.report(error),
-      )
+      .then(() => {
+        this.hasReported = false
+      })
+      .catch((error) => this.report(error))
       .finally(() => {
         this.checking = undefined
       })
     return this.checking
   }
 
-  /** A write failed: what `statfs` calls free may not be for us. Frees the ballast when there is little, and looks. */
-  async noteFailedWrite(): Promise<void> {
+  /**
+   * Frees as much of the ballast as one step of ours may need, where that is not free already: before what must be
+   * done on a full disk, too, and after a write that failed. Never rejects.
+   */
+  async makeRoom(): Promise<void> {
     await this.checking
     try {
       const { freeBytes, totalBytes } = await this.readSpace()
-      if (freeBytes < marks(totalBytes).series) await this.freeBallast()
+      const { piece } = marks(totalBytes)
+      const missing = Math.ceil((piece * PIECES_NEEDED - freeBytes) / piece)
+      if (missing > 0) {
+        this.failedAtMs = performance.now()
+        const size = await this.ballastBytes()
+        if (size > 0) await truncate(this.ballastPath, Math.max(0, size - missing * piece))
+      }
     } catch (error) {
       this.report(error)
     }
@@ -129,25 +141,24 @@ export class DiskGuard {
   }
 
   private async look(): Promise<void> {
-    let space = await this.readSpace()
-    const { series, samples, ballast } = marks(space.totalBytes)
-    if (this.current.hasBallast && space.freeBytes < samples / 2) {
-      await this.freeBallast()
-      space = await this.readSpace()
-    }
-    if (!this.current.hasBallast && !this.isClosed && space.freeBytes >= ballast + series * RESUME_FACTOR) {
-      await this.makeBallast(ballast)
-      space = await this.readSpace()
-    }
-    const { allowsSeries, allowsSamples, hasBallast } = this.current
-    const freeBytes = space.freeBytes - (hasBallast ? 0 : ballast)
+    const { freeBytes: free, totalBytes } = await this.readSpace()
+    const { series, samples, piece } = marks(totalBytes)
+    const size = await this.ballastBytes()
+    const lacking = piece * PIECES - size
+    const { allowsSeries, allowsSamples } = this.current
+    const freeBytes = free - Math.max(0, lacking)
     this.change({
       allowsSeries: freeBytes >= series * (allowsSeries ? 1 : RESUME_FACTOR),
       allowsSamples: freeBytes >= samples * (allowsSamples ? 1 : RESUME_FACTOR),
-      hasBallast,
+      hasBallast: lacking <= 0,
       freeBytes: Math.max(0, freeBytes),
-      totalBytes: space.totalBytes,
+      totalBytes,
     })
+    const isPaused = performance.now() < this.failedAtMs + (this.options.pauseMs ?? PAUSE_MS)
+    if (lacking <= 0 || this.isClosed || isPaused || free < piece * (PIECES_NEEDED + 1)) return
+    // All that is lacking where there is plenty, else a piece a look.
+    await this.growBallast(size, freeBytes >= series ? lacking : Math.min(piece, lacking))
+    if (lacking <= piece || freeBytes >= series) this.change({ ...this.current, hasBallast: true })
   }
 
   private change(next: DiskState): void {
@@ -162,34 +173,30 @@ export class DiskGuard {
     }
   }
 
-  private async freeBallast(): Promise<void> {
-    await rm(this.ballastPath, { force: true })
-    this.change({ ...this.current, hasBallast: false })
-  }
-
-  /** Writes it under another name first: a part of it is no ballast. */
-  private async makeBallast(size: number): Promise<void> {
+  private async ballastBytes(): Promise<number> {
     try {
-      const file = await open(this.temporaryPath, 'w')
-      try {
-        const zeros = new Uint8Array(MIB)
-        for (let left = size; left > 0; left -= zeros.length) {
-          await file.write(zeros, 0, Math.min(left, zeros.length))
-        }
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(this.temporaryPath, this.ballastPath)
-      this.change({ ...this.current, hasBallast: true })
+      return (await stat(this.ballastPath)).size
     } catch (error) {
-      await rm(this.temporaryPath, { force: true })
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
       throw error
     }
   }
 
-  private get temporaryPath(): string {
-    return `${this.ballastPath}.tmp`
+  /** Writes zeros, since a file that was only made longer takes no space. */
+  private async growBallast(size: number, by: number): Promise<void> {
+    const file = await open(this.ballastPath, 'a')
+    try {
+      const zeros = new Uint8Array(MIB)
+      for (let left = by; left > 0; left -= zeros.length) {
+        await file.write(zeros, 0, Math.min(left, zeros.length))
+      }
+      await file.sync()
+    } catch (error) {
+      await file.truncate(size)
+      throw error
+    } finally {
+      await file.close()
+    }
   }
 
   private readSpace(): Promise<DiskSpace> {
@@ -209,11 +216,7 @@ async function readDiskSpace(folder: string): Promise<DiskSpace> {
   return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
 }
 
-function marks(totalBytes: number): { series: number; samples: number; ballast: number } {
+function marks(totalBytes: number): { series: number; samples: number; piece: number } {
   const series = Math.min(SERIES_MARK_MAX, totalBytes * SERIES_MARK_SHARE)
-  return {
-    series,
-    samples: series / 2,
-    ballast: Math.floor(Math.min(BALLAST_MAX, totalBytes * BALLAST_SHARE)),
-  }
+  return { series, samples: series / 2, piece: writeBufferBytes(totalBytes) }
 }

@@ -27,6 +27,8 @@ export interface StoreOptions {
   createIfMissing: boolean
   /** Whether other threads of this process have the same database open. Then the main thread opens first. */
   isShared: boolean
+  /** Size of the buffer of writes and of tables; see `writeBufferBytes`. */
+  bufferBytes?: number
 }
 
 /** In Node `level` is classic-level, whose own methods its types leave out. */
@@ -34,7 +36,17 @@ type Database = Level<Uint8Array, Uint8Array> & {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>
 }
 
-const WRITE_BUFFER_BYTES = 8 * 2 ** 20
+const BUFFER_BYTES_MAX = 8 * 2 ** 20
+const BUFFER_BYTES_MIN = 256 * 1024
+const BUFFER_SHARE = 1 / 64
+
+/**
+ * The buffer that suits a disk: LevelDB writes it out as a table, before the log of it goes, and also when it opens; so
+ * twice its size has to be free. On a small disk it is smaller.
+ */
+export function writeBufferBytes(diskBytes: number): number {
+  return Math.floor(Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_MAX, diskBytes * BUFFER_SHARE)))
+}
 const SCAN_PAGES = 64
 
 export class Store {
@@ -58,7 +70,7 @@ export class Store {
     this.db = db
   }
 
-  /** Throws LOCKED when another process has it open, CORRUPTION when LevelDB cannot read it. */
+  /** Throws LOCKED when another process has it open, CORRUPTION when LevelDB cannot read it, WRITE_FAILED for the disk. */
   static async open(path: string, options: StoreOptions): Promise<Store> {
     if (options.createIfMissing) await mkdir(path, { recursive: true })
     return new Store(path, options, await openDatabase(path, options))
@@ -208,8 +220,9 @@ async function openDatabase(path: string, options: StoreOptions): Promise<Databa
     valueEncoding: 'view',
     createIfMissing: options.createIfMissing,
     multithreading: options.isShared,
-    writeBufferSize: WRITE_BUFFER_BYTES,
-    maxFileSize: WRITE_BUFFER_BYTES,
+    writeBufferSize: options.bufferBytes ?? BUFFER_BYTES_MAX,
+    // LevelDB takes no smaller one.
+    maxFileSize: Math.max(2 ** 20, options.bufferBytes ?? BUFFER_BYTES_MAX),
     cacheSize: 0,
     // Pages are packed already.
     compression: false,
@@ -227,9 +240,9 @@ function openFailed(path: string, error: unknown): StorageError {
   if (cause?.code === 'LEVEL_LOCKED') {
     return new StorageError('LOCKED', `${path} is in use by another process`, { cause: error })
   }
-  return new StorageError('CORRUPTION', `cannot open ${path}: ${cause?.message ?? String(error)}`, {
-    cause: error,
-  })
+  // A full disk, or one that cannot be written to, says nothing of what is on it.
+  const code = cause?.code === 'LEVEL_IO_ERROR' ? 'WRITE_FAILED' : 'CORRUPTION'
+  return new StorageError(code, `cannot open ${path}: ${cause?.message ?? String(error)}`, { cause: error })
 }
 
 function writeFailed(path: string, error: unknown): StorageError {

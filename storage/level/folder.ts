@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { ByteReader } from '../codec/byte-reader.ts'
 import { StorageError } from '../errors.ts'
 import { findLogDamage, logRecords } from './log-file.ts'
+import { type LiveFiles, readManifest } from './manifest.ts'
 import { findTableDamage, type LevelEntry, tableEntries } from './table-file.ts'
 
 const TABLE = /^\d+\.(ldb|sst)$/
@@ -22,31 +23,46 @@ export async function hasLevelFiles(path: string): Promise<boolean> {
   return (await readdir(path)).some((name) => !NO_DATA.test(name))
 }
 
-/** What is wrong with the files of a folder that is not open: sentences. Every byte is read. */
+/**
+ * What is wrong with the files of a folder that is not open: sentences. Every byte of what is in use is read; files that
+ * a killed process left unfinished are not in use.
+ */
 export async function checkLevelFolder(path: string): Promise<string[]> {
-  const problems: string[] = []
   const names = await readdir(path)
-  if (!names.includes('CURRENT')) {
-    problems.push('CURRENT is missing')
-  } else {
-    const current = await readFile(join(path, 'CURRENT'), 'latin1')
-    if (
-      !current.endsWith('\n') ||
-      !MANIFEST.test(current.slice(0, -1)) ||
-      !names.includes(current.slice(0, -1))
-    ) {
-      problems.push('CURRENT names no list of tables')
-    }
+  if (!names.includes('CURRENT')) return ['CURRENT is missing']
+  const current = await readFile(join(path, 'CURRENT'), 'latin1')
+  const manifest = current.slice(0, -1)
+  if (!current.endsWith('\n') || !MANIFEST.test(manifest) || !names.includes(manifest)) {
+    return ['CURRENT names no list of tables']
   }
+  const bytes = await readFile(join(path, manifest))
+  const damagedAt = findLogDamage(bytes)
+  if (damagedAt >= 0) return [`${manifest} is damaged at byte ${damagedAt}`]
+  try {
+    return await checkLiveFiles(path, names, readManifest(bytes))
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    return [`${manifest} is damaged: ${error.message}`]
+  }
+}
+
+async function checkLiveFiles(path: string, names: readonly string[], live: LiveFiles): Promise<string[]> {
+  const problems: string[] = []
+  const unseen = new Map(live.tables)
   for (const name of names) {
-    if (MANIFEST.test(name) || LOG.test(name)) {
+    const number = Number.parseInt(name, 10)
+    if (LOG.test(name) && number >= live.logNumber) {
       const damagedAt = findLogDamage(await readFile(join(path, name)))
       if (damagedAt >= 0) problems.push(`${name} is damaged at byte ${damagedAt}`)
-    } else if (TABLE.test(name)) {
-      const damage = findTableDamage(await readFile(join(path, name)))
+    } else if (TABLE.test(name) && unseen.delete(number)) {
+      const bytes = await readFile(join(path, name))
+      const size = live.tables.get(number)
+      const damage =
+        bytes.length === size ? findTableDamage(bytes) : `it has ${bytes.length} bytes and not ${size}`
       if (damage !== undefined) problems.push(`${name} is damaged: ${damage}`)
     }
   }
+  for (const number of unseen.keys()) problems.push(`table ${number} is missing`)
   return problems
 }
 
@@ -86,9 +102,9 @@ function readSlice(reader: ByteReader): Uint8Array {
 
 /**
  * Makes `to` a copy of the closed database in `from`, whole or not at all. Tables and logs, which LevelDB never
- * changes once they are closed, are hard links, unless `isDeep`; where links cannot be made they are copied, too.
+ * changes once they are closed, are hard links; where links cannot be made they are copied, too.
  */
-export async function cloneLevelFolder(from: string, to: string, isDeep: boolean): Promise<void> {
+export async function cloneLevelFolder(from: string, to: string): Promise<void> {
   const temporary = `${to}.tmp`
   await rm(temporary, { recursive: true, force: true })
   await rm(to, { recursive: true, force: true })
@@ -96,7 +112,7 @@ export async function cloneLevelFolder(from: string, to: string, isDeep: boolean
   for (const name of await readdir(from)) {
     if (NO_DATA.test(name)) continue
     const [source, target] = [join(from, name), join(temporary, name)]
-    if (!isDeep && (TABLE.test(name) || LOG.test(name))) {
+    if (TABLE.test(name) || LOG.test(name)) {
       // Not every file system has links.
       const isLinked = await link(source, target).then(
         () => true,

@@ -4,7 +4,7 @@
  *   block    bytes, u8 type (0 plain, 1 snappy), u32 masked CRC-32C of the bytes and the type
  *   bytes    entries: varint shared, varint others, varint length of the value, other bytes of the key, value;
  *            then u32 × n restart points, u32 n
- *   index    a block: the value is varint offset, varint size of a data block
+ *   index    a block: the value is varint offset, varint size of a data block; of the meta index, of a filter
  *   footer   48 bytes: offset and size of the meta index, offset and size of the index, zeros, magic
  *   key      the key as written, then u64: sequence × 256 + (1 = value, 0 = deleted)
  *
@@ -40,7 +40,9 @@ export function findTableDamage(bytes: Uint8Array): string | undefined {
     const { metaIndex, index } = readFooter(bytes)
     checkBlock(bytes, metaIndex)
     checkBlock(bytes, index)
-    for (const handle of dataBlocks(bytes, index)) checkBlock(bytes, handle)
+    // A filter that is damaged hides what is there.
+    for (const handle of blocksOf(bytes, metaIndex)) checkBlock(bytes, handle)
+    for (const handle of blocksOf(bytes, index)) checkBlock(bytes, handle)
     return undefined
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
@@ -73,7 +75,7 @@ function findBlocks(bytes: Uint8Array): Handle[] {
   try {
     const { index } = readFooter(bytes)
     checkBlock(bytes, index)
-    return [...dataBlocks(bytes, index)]
+    return [...blocksOf(bytes, index)]
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
   }
@@ -100,7 +102,7 @@ export function readHandle(reader: ByteReader): Handle {
   return { offset: reader.varint(), size: reader.varint() }
 }
 
-function* dataBlocks(bytes: Uint8Array, index: Handle): Generator<Handle> {
+function* blocksOf(bytes: Uint8Array, index: Handle): Generator<Handle> {
   for (const { value } of blockEntries(readBlock(bytes, index))) yield readHandle(new ByteReader(value))
 }
 

@@ -13,7 +13,7 @@
 import { StorageError } from '../errors.ts'
 import type { LabelBytes } from '../head/label-bytes.ts'
 import type { Page, Store } from '../store.ts'
-import { PageBuilder, pageKey, SYNC_KEY } from './record.ts'
+import { PageBuilder, pageKey } from './record.ts'
 import type { SampleBatch } from './samples.ts'
 
 export interface CommitLogOptions {
@@ -53,6 +53,8 @@ export class CommitLog {
   private writing: Promise<void> | undefined
   private lastSyncMs = performance.now()
   private isSynced = true
+  /** The next write is to be a synced one. */
+  private isSyncWanted = false
   private isClosing = false
   private writtenBytesTotal = 0
 
@@ -119,25 +121,25 @@ export class CommitLog {
   async flush(): Promise<void> {
     this.endTurn()
     while (this.writing !== undefined) await this.writing
-    if (!this.isSynced && !this.store.hasFailed) await this.sync()
+    if (this.isSynced || this.store.hasFailed) return
+    this.endTurnSynced()
+    while (this.writing !== undefined) await this.writing
   }
 
   /** Flushes and stops. What cannot be written now is lost, its commits are rejected, and `onError` was told. */
   async close(): Promise<void> {
     this.isClosing = true
-    try {
-      await this.flush()
-    } catch (error) {
-      // Only the last sync failed. Who closes goes on, since there is nothing left to be done about it.
-      this.options.onError(error)
-    }
+    await this.flush()
     clearTimeout(this.syncTimer)
     for (const { waiters } of this.queue) for (const { reject } of waiters) reject(closed())
     this.queue.length = 0
   }
 
   private closePage(): void {
-    if (this.builder.isEmpty) return
+    if (!this.builder.isEmpty) this.addPage()
+  }
+
+  private addPage(): void {
     const page = this.builder.finish(pageKey(this.generation, this.nextPage++))
     this.turn.pages.push(page)
     this.turn.bytes += page.value.length
@@ -153,6 +155,14 @@ export class CommitLog {
       this.turn = { commit: (this.turn.commit + 1) >>> 0, pages: [], bytes: 0, waiters: [] }
     }
     this.startWriting()
+  }
+
+  /** Ends the turn and has it synced, should it be an empty page alone: keys that always ascend make tables apart. */
+  private endTurnSynced(): void {
+    this.isSyncWanted = true
+    this.closePage()
+    if (this.turn.pages.length === 0) this.addPage()
+    this.endTurn()
   }
 
   private startWriting(): void {
@@ -177,7 +187,8 @@ export class CommitLog {
   private async writeTurn(turn: Turn): Promise<boolean> {
     if (turn.pages.length === 0) return true
     for (;;) {
-      const isSyncDue = performance.now() - this.lastSyncMs >= this.options.syncIntervalMs
+      const isSyncDue =
+        this.isSyncWanted || performance.now() - this.lastSyncMs >= this.options.syncIntervalMs
       try {
         if (this.store.hasFailed) await this.store.reopen()
         await this.put(turn.pages, isSyncDue)
@@ -196,6 +207,7 @@ export class CommitLog {
     await this.store.write(pages, isSynced)
     if (isSynced) {
       this.isSynced = true
+      this.isSyncWanted = false
       this.lastSyncMs = performance.now()
       this.options.onSynced?.((this.lastSyncMs - start) / 1000)
     } else {
@@ -210,14 +222,11 @@ export class CommitLog {
     this.syncTimer = setTimeout(
       () => {
         this.syncTimer = undefined
-        if (!this.isSynced && !this.store.hasFailed) this.sync().catch(this.options.onError)
+        // A write that is under way or fails is followed by one that is synced, since that is due.
+        if (!this.isSynced && this.writing === undefined) this.endTurnSynced()
       },
       Math.max(0, dueInMs),
     )
-  }
-
-  private sync(): Promise<void> {
-    return this.put([{ key: SYNC_KEY, value: new Uint8Array(0) }], true)
   }
 }
 

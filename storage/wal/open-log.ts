@@ -11,7 +11,7 @@
  *   quarantine/wal-<time>/   what was found damaged
  */
 import { existsSync } from 'node:fs'
-import { link, mkdir, rename, rm } from 'node:fs/promises'
+import { link, mkdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DamageNote } from '../damage.ts'
 import { StorageError } from '../errors.ts'
@@ -23,7 +23,7 @@ import {
   syncFiles,
   syncPath,
 } from '../level/folder.ts'
-import { Store } from '../store.ts'
+import { Store, writeBufferBytes } from '../store.ts'
 import { oldestPage } from './oldest.ts'
 import { salvageLog } from './salvage.ts'
 import { type LoggedGeneration, surveyLog } from './survey.ts'
@@ -35,7 +35,6 @@ export interface OpenedLog {
 }
 
 const OWN = { createIfMissing: false, isShared: false }
-const SHARED = { createIfMissing: false, isShared: true }
 
 /**
  * Opens `wal/` in `folder`, and makes it when there is none. `now`: Unix ms, for the name in quarantine.
@@ -52,10 +51,10 @@ export async function openLog(
   await clearLeftovers(folder)
   if (!(await hasLevelFiles(path))) {
     await create(folder, 'wal')
-    return { store: await Store.open(path, SHARED), generations: [] }
+    return { store: await openShared(path), generations: [] }
   }
   const problems = await checkLevelFolder(path)
-  await cloneLevelFolder(path, join(folder, 'wal-aside'), problems.length > 0)
+  await cloneLevelFolder(path, join(folder, 'wal-aside'))
   if (problems.length === 0) {
     const opened = await openProved(path, problems)
     if (opened !== undefined) {
@@ -66,11 +65,21 @@ export async function openLog(
   return salvage(folder, now, problems, onDamage)
 }
 
+/** Opens it to stay open. */
+async function openShared(path: string): Promise<Store> {
+  const { bsize, blocks } = await statfs(path)
+  return Store.open(path, {
+    createIfMissing: false,
+    isShared: true,
+    bufferBytes: writeBufferBytes(bsize * blocks),
+  })
+}
+
 /** Undefined when something is wrong with it, which is added to `problems`. Throws LOCKED, NEWER_FORMAT. */
 async function openProved(path: string, problems: string[]): Promise<OpenedLog | undefined> {
   let store: Store | undefined
   try {
-    store = await Store.open(path, SHARED)
+    store = await openShared(path)
     const { generations, gaps, damage } = await surveyLog(store)
     const missing = gaps.map(
       ({ generation, firstPage, finalPage }) =>
@@ -114,7 +123,7 @@ async function salvage(
   await syncPath(join(folder, 'quarantine'))
   await syncPath(folder)
   await removeFolder(join(folder, 'wal-damaged'))
-  const store = await Store.open(path, SHARED)
+  const store = await openShared(path)
   const { generations } = await surveyLog(store)
   const left =
     generations.length === 0
@@ -179,9 +188,12 @@ async function failIfInUse(folder: string): Promise<void> {
     await store.close()
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
-    throw error.code === 'LOCKED'
-      ? new StorageError('LOCKED', `${join(folder, 'wal')} is in use by another process`, { cause: error })
-      : error
+    // What else keeps it from being opened is no answer; LevelDB tells it when it opens the log.
+    if (error.code === 'LOCKED') {
+      throw new StorageError('LOCKED', `${join(folder, 'wal')} is in use by another process`, {
+        cause: error,
+      })
+    }
   } finally {
     await removeFolder(probe)
   }

@@ -45,9 +45,6 @@ export const PAGE_BYTES = 192 * 1024
 const KEY_TAG = 0x72 // 'r'
 const KEY_BYTES = 9
 
-/** Written alone, and empty, when a sync is due and nothing else is to be written. Sorts behind all pages. */
-export const SYNC_KEY = new TextEncoder().encode('s')
-
 export function pageKey(generation: number, page: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES)
   const view = new DataView(key.buffer)

@@ -3,7 +3,7 @@ import { StorageError } from '../errors.ts'
 import type { KeyRange, Page, Store } from '../store.ts'
 import { readFillIn, readOpening } from './generation-reader.ts'
 import { isOldestKey, readOldest } from './oldest.ts'
-import { checkPage, parsePageKey, SYNC_KEY } from './record.ts'
+import { checkPage, parsePageKey } from './record.ts'
 
 /** Everything in the database. */
 const ALL_KEYS: KeyRange = { gte: new Uint8Array(0), lt: Uint8Array.of(0xff) }
@@ -32,7 +32,6 @@ export class Survey {
 
   /** Takes the next page. Throws NEWER_FORMAT. */
   add(page: Page): void {
-    if (isSyncKey(page.key)) return
     try {
       if (isOldestKey(page.key)) {
         this.oldest = readOldest(page)
@@ -120,8 +119,4 @@ export async function surveyLog(store: Store): Promise<Survey> {
   }
   survey.end()
   return survey
-}
-
-function isSyncKey(key: Uint8Array): boolean {
-  return key.length === SYNC_KEY.length && key[0] === SYNC_KEY[0]
 }

@@ -37,6 +37,7 @@ async function open(options: Partial<DiskGuardOptions> = {}): Promise<void> {
   guard = await DiskGuard.open({
     folder,
     intervalMs: 1e6,
+    pauseMs: 0,
     onChange: (state) => changes.push(show(state)),
     readSpace: async () => ({ totalBytes: total * MIB, freeBytes: (total - used) * MIB - ballastBytes() }),
     ...options,
@@ -54,16 +55,15 @@ describe('DiskGuard', () => {
   it('refuses series at the first mark, samples at the second, and resumes with room to spare', async () => {
     await open()
     expect(ballastBytes()).toBe(8 * MIB)
-    // 5 % of 64 MiB are 3.2, 2.5 % are 1.6, and a quarter more to resume.
-    expect(await setFree(3.3)).toBe('series samples ballast')
-    expect(await setFree(3.1)).toBe('- samples ballast')
-    expect(await setFree(3.9)).toBe('- samples ballast')
-    expect(await setFree(1.5)).toBe('- - ballast')
-    expect(await setFree(1.9)).toBe('- - ballast')
-    expect(await setFree(2.1)).toBe('- samples ballast')
-    expect(await setFree(4.1)).toBe('series samples ballast')
-    expect(changes).toEqual([
-      'series samples ballast',
+    // 8 % of 64 MiB are 5.12, 4 % are 2.56, and a quarter more to resume.
+    expect(await setFree(5.2)).toBe('series samples ballast')
+    expect(await setFree(5)).toBe('- samples ballast')
+    expect(await setFree(6.3)).toBe('- samples ballast')
+    expect(await setFree(2.5)).toBe('- - ballast')
+    expect(await setFree(3.1)).toBe('- - ballast')
+    expect(await setFree(3.3)).toBe('- samples ballast')
+    expect(await setFree(6.5)).toBe('series samples ballast')
+    expect(changes.slice(1)).toEqual([
       '- samples ballast',
       '- - ballast',
       '- samples ballast',
@@ -71,48 +71,71 @@ describe('DiskGuard', () => {
     ])
   })
 
-  it('frees the ballast when the disk is full, lets nothing in on it, and makes it again', async () => {
+  it('keeps its ballast on a full disk until room is needed, and gives only that', async () => {
     await open()
-    expect(await setFree(0.5)).toBe('- - -')
-    expect(existsSync(ballast())).toBe(false)
-    expect(guard.state.freeBytes).toBe(MIB / 2)
-    // Half of the ballast's room is in use.
-    expect(await setFree(-4)).toBe('- - -')
-    expect(guard.state.freeBytes).toBe(0)
-    expect(await setFree(3.5)).toBe('- samples -')
-    expect(await setFree(10)).toBe('series samples ballast')
+    expect(await setFree(0)).toBe('- - ballast')
+    expect(ballastBytes()).toBe(8 * MIB)
+    await guard.makeRoom()
+    expect(ballastBytes()).toBe(5 * MIB)
+    expect(show(guard.state)).toBe('- - -')
+    // Once more: there is room still.
+    await guard.makeRoom()
+    expect(ballastBytes()).toBe(5 * MIB)
+    // Others take two of the three.
+    used += 2
+    await guard.makeRoom()
+    expect(ballastBytes()).toBe(3 * MIB)
+    used += 3
+    await guard.makeRoom()
+    used += 3
+    await guard.makeRoom()
+    expect(ballastBytes()).toBe(0)
+    expect(show(guard.state)).toBe('- - -')
+  })
+
+  it('lets nothing in on what the ballast lacks, and makes it again piece by piece', async () => {
+    await open()
+    await setFree(0)
+    await guard.makeRoom()
+    // Four MiB free, of which three are the ballast's.
+    used -= 1
+    await guard.check()
+    expect(show(guard.state)).toBe('- - -')
+    expect(guard.state.freeBytes).toBe(MIB)
+    expect(ballastBytes()).toBe(6 * MIB)
+    await guard.check()
+    expect(ballastBytes()).toBe(6 * MIB)
+    expect(await setFree(20)).toBe('series samples ballast')
     expect(ballastBytes()).toBe(8 * MIB)
   })
 
-  it('frees it at a start on a full disk, before anything is opened', async () => {
+  it('makes nothing again for a while after room was needed', async () => {
+    await open({ pauseMs: 1e6 })
+    await setFree(0)
+    await guard.makeRoom()
+    expect(await setFree(30)).toBe('series samples -')
+    expect(ballastBytes()).toBe(5 * MIB)
+  })
+
+  it('makes room at a start on a full disk, before anything is opened', async () => {
     await writeFile(ballast(), new Uint8Array(8 * MIB))
     used = 56
     await open()
     expect(show(guard.state)).toBe('- - -')
-    expect(existsSync(ballast())).toBe(false)
-  })
-
-  it('frees it after a failed write when there is little, whatever else is called free', async () => {
-    await open()
-    expect(await setFree(20)).toBe('series samples ballast')
-    await guard.noteFailedWrite()
-    expect(show(guard.state)).toBe('series samples ballast')
-    expect(await setFree(3)).toBe('- samples ballast')
-    await guard.noteFailedWrite()
-    expect(show(guard.state)).toBe('- samples -')
+    expect(ballastBytes()).toBe(5 * MIB)
   })
 
   it('keeps its marks bounded on a large disk', async () => {
     total = 1e6
     await open()
-    expect(ballastBytes()).toBe(16 * MIB)
-    used = total - 16 - 129
+    expect(ballastBytes()).toBe(64 * MIB)
+    used = total - 64 - 129
     await guard.check()
     expect(show(guard.state)).toBe('series samples ballast')
-    used = total - 16 - 65
+    used = total - 64 - 65
     await guard.check()
     expect(show(guard.state)).toBe('- samples ballast')
-    used = total - 16 - 63
+    used = total - 64 - 63
     await guard.check()
     expect(show(guard.state)).toBe('- - ballast')
   })
@@ -138,7 +161,7 @@ describe('DiskGuard', () => {
     isBroken = true
     await guard.check()
     await guard.check()
-    await guard.noteFailedWrite()
+    await guard.makeRoom()
     expect(errors).toEqual([new Error('no statfs')])
     expect(show(guard.state)).toBe('- - -')
   })

@@ -45,7 +45,7 @@ function newLog(options: Partial<CommitLogOptions> = {}): {
   const errors: unknown[] = []
   const log = new CommitLog(store, 1, {
     turnMs: 1,
-    syncIntervalMs: 5,
+    syncIntervalMs: 1e6,
     bufferBytesMax: 1e6,
     retryMs: 5,
     onDurable: (commit) => seen.push(commit),
@@ -101,7 +101,7 @@ describe('CommitLog', () => {
 
   it('splits what is too large for a page, and syncs within its interval', async () => {
     const synced: number[] = []
-    const { log } = newLog({ onSynced: (seconds) => synced.push(seconds) })
+    const { log } = newLog({ syncIntervalMs: 5, onSynced: (seconds) => synced.push(seconds) })
     log.addSamples(batch(1, 60_000))
     await log.durable()
     expect((await pages()).length).toBeGreaterThan(2)

@@ -205,7 +205,7 @@ describe('openLog', () => {
     const { store: mended, generations } = await openLog(folder, NOW, (note) => expect.unreachable(note.what))
     expect(generations).toEqual([
       { number: 1, pageCount: 3 },
-      { number: 2, pageCount: 3 },
+      { number: 2, pageCount: 4 },
     ])
     const reader = new GenerationReader(1, { series: () => {}, samples: () => {} })
     for await (const pages of mended.scan(generationsRange(1, 2))) for (const page of pages) reader.read(page)
