@@ -175,7 +175,7 @@ export class Database implements Storage, StorageAdmin {
       onDurable: (commit) => this.head.directory.publish(commit),
       onError: (error) => {
         this.trouble(error)
-        void guard.noteFailedWrite()
+        void guard.makeRoom()
       },
       onSynced: options.onSynced,
       previous: newest && { generation: newest.number, pageCount: newest.pageCount },
