@@ -63,11 +63,11 @@ export class BlockMaintenance {
   /** Does the next merge. Returns whether there was one to do, and it is done. Throws WRITE_FAILED. */
   mergeNext(retention: Retention, disk: DiskRoom): Promise<boolean> {
     return this.inLine(async () => {
-      const { catalog, liveGeneration } = this.options
+      const { catalog, tombstones, liveGeneration } = this.options
       const plan = planMerge(catalog.blocks, {
         retentionMs: retention.timeMs,
         inputBytesMax: mergeBytesMax(retention, disk),
-        liveGeneration: liveGeneration(),
+        liveGeneration: Math.min(liveGeneration(), tombstones.boundary),
         excluded: this.damaged,
       } satisfies MergeLimits)
       return plan !== undefined && this.replace(plan.inputs, plan.level)

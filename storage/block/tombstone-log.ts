@@ -33,6 +33,8 @@ export class TombstoneLog {
   /** Ascending by number. */
   private tombstones: Tombstone[]
   private lastNumber: number
+  /** Newest generation of those that are being written, by number. */
+  private readonly pending = new Map<number, number>()
 
   private constructor(store: Store, tombstones: Tombstone[], lastNumber: number) {
     this.store = store
@@ -66,9 +68,20 @@ export class TombstoneLog {
     return this.tombstones
   }
 
-  /** The highest number given so far, 0 when there is none: of a block that all are applied to. */
+  /**
+   * Of a block that all of `all` are applied to: the highest number that is in there, or was and is forgotten. 0 when there
+   * was none. One that is still being written is above it.
+   */
   get highest(): number {
-    return this.lastNumber
+    return this.pending.size === 0 ? this.lastNumber : Math.min(...this.pending.keys()) - 1
+  }
+
+  /**
+   * Infinity, or while a tombstone is being written the generation that it ends before: a merge must not join what lies
+   * before it with what does not, since the tombstone could be applied to neither any more.
+   */
+  get boundary(): number {
+    return Math.min(...this.pending.values()) + 1
   }
 
   /** Resolves when it would survive a power cut; only then it is in `all`. Requires: mint ≤ maxt. Throws WRITE_FAILED. */
@@ -87,7 +100,12 @@ export class TombstoneLog {
       maxt,
       finalGeneration,
     }
-    await this.store.write([pageOf(tombstone)], true)
+    this.pending.set(number, finalGeneration)
+    try {
+      await this.store.write([pageOf(tombstone)], true)
+    } finally {
+      this.pending.delete(number)
+    }
     this.tombstones = [...this.tombstones, tombstone].sort((a, b) => a.number - b.number)
     return tombstone
   }

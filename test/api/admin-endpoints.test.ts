@@ -94,6 +94,13 @@ describe('delete_series', () => {
     expect(asked).toEqual([`delete {} ${MIN_TIME_MS} ${MAX_TIME_MS}`])
   })
 
+  it('deletes nothing from a time to an earlier one', async () => {
+    await start()
+    expect((await call('/delete_series?match[]=a&start=2&end=1')).statusCode).toBe(204)
+    expect((await call('/delete_series?match[]={&start=2&end=1')).statusCode).toBe(400)
+    expect(asked).toEqual([])
+  })
+
   it('takes a form', async () => {
     await start()
     const { statusCode } = await app.inject({

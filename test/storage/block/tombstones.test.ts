@@ -200,6 +200,21 @@ describe('TombstoneLog', () => {
     expect(await log.add([], RANGE)).toMatchObject({ number: 9 })
   })
 
+  it('does not count one that is being written', async () => {
+    const log = await open()
+    await log.add([], RANGE)
+    expect([log.highest, log.boundary]).toEqual([1, Number.POSITIVE_INFINITY])
+    const adding = [6, 4, 5].map((finalGeneration) => log.add([], { ...RANGE, finalGeneration }))
+    expect([log.highest, log.boundary, log.all.length]).toEqual([1, 5, 1])
+    await Promise.all(adding)
+    expect([log.highest, log.boundary, log.all.length]).toEqual([4, Number.POSITIVE_INFINITY, 4])
+    // A number whose page may be there or not is not given again, and is not waited for.
+    await store.close()
+    await expect(log.add([], RANGE)).rejects.toThrow()
+    expect([log.highest, log.boundary, log.all.length]).toEqual([5, Number.POSITIVE_INFINITY, 4])
+    await open()
+  })
+
   it('can be copied', async () => {
     const log = await open()
     await log.add(MATCHERS, RANGE)
