@@ -10,16 +10,17 @@
  * Evenly spaced refs, as one target's series among those of a thousand targets, take no bits but the blocks' heads.
  */
 
+import { bitWidth } from '../codec/bit-pack.ts'
 import { ByteReader } from '../codec/byte-reader.ts'
 import type { ByteWriter } from '../codec/byte-writer.ts'
-import { bitWidth, readBits, writeBits } from './packed-column.ts'
+import { readBits, writeBits } from './packed-column.ts'
 
 const FORM_RUNS = 0
 const FORM_DELTAS = 1
 const FORM_BITMAP = 2
 const DELTAS_MAX = 128
 
-const deltas = new Uint32Array(DELTAS_MAX)
+const deltas = new Float64Array(DELTAS_MAX)
 
 function varintBytes(value: number): number {
   return value < 2 ** 7 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 21 ? 3 : value < 2 ** 28 ? 4 : 5

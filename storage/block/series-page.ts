@@ -147,7 +147,7 @@ export class SeriesPageBuilder {
     const positions = new Map(names.map((name, position) => [name, position]))
     const columns = names.map(() => new ValueColumn())
     const shapes = new Map<string, number>()
-    const shapeOf = new Uint16Array(this.series.length)
+    const shapeOf = new Float64Array(this.series.length)
     this.series.forEach((pairs, i) => {
       let shape = ''
       for (let p = 0; p < pairs.length; p += 2) {

@@ -5,6 +5,8 @@
 
 /** Widest numbers: what a double holds exactly. */
 export const PACK_WIDTH_MAX = 53
+/** Widest ones that `unpackSums` takes: what is left of one word behind 7 other bits. */
+export const SUMS_WIDTH_MAX = 25
 
 const TWO_24 = 0x1000000
 const TWO_32 = 0x100000000
@@ -103,7 +105,7 @@ function loadable(bytes: Uint8Array, at: number, count: number, width: number, s
 }
 
 /**
- * Reads numbers [0, count) and writes (base + number) / divisor to out[o + i]. Requires: width ≤ PACK_WIDTH_MAX, and that
+ * Reads numbers [0, count) and writes (base + number × factor) / divisor to out[o + i]. Requires: width ≤ PACK_WIDTH_MAX, and that
  * the packed bytes lie within `bytes`.
  */
 export function unpack(
@@ -112,6 +114,7 @@ export function unpack(
   count: number,
   width: number,
   base: number,
+  factor: number,
   divisor: number,
   out: Float64Array,
   o: number,
@@ -123,36 +126,39 @@ export function unpack(
   }
   const words = viewOf(bytes)
   let done = 0
-  if (width <= 25) {
+  if (width <= SUMS_WIDTH_MAX) {
     const end = loadable(bytes, at, count, width, 4)
     const mask = (1 << width) - 1
+    const isWhole = divisor === 1
     let bit = 0
     if (width <= 7) {
-      // One word has four numbers.
+      // One word has four numbers. Dividing is what takes longest here, and nearly always not needed.
       for (; done + 4 <= end; done += 4, bit += 4 * width) {
-        let word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
+        const word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
         const i = o + done
-        out[i] = (base + (word & mask)) / divisor
-        word >>>= width
-        out[i + 1] = (base + (word & mask)) / divisor
-        word >>>= width
-        out[i + 2] = (base + (word & mask)) / divisor
-        out[i + 3] = (base + ((word >>> width) & mask)) / divisor
+        const a = base + (word & mask) * factor
+        const b = base + ((word >>> width) & mask) * factor
+        const c = base + ((word >>> (2 * width)) & mask) * factor
+        const d = base + ((word >>> (3 * width)) & mask) * factor
+        out[i] = isWhole ? a : a / divisor
+        out[i + 1] = isWhole ? b : b / divisor
+        out[i + 2] = isWhole ? c : c / divisor
+        out[i + 3] = isWhole ? d : d / divisor
       }
     }
     for (; done < end; done++, bit += width) {
       const word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
-      out[o + done] = (base + (word & mask)) / divisor
+      out[o + done] = (base + (word & mask) * factor) / divisor
     }
   } else {
     const end = loadable(bytes, at, count, width, 8)
     const highMask = (1 << (width - 24)) - 1
     for (let bit = 0; done < end; done++, bit += width) {
-      out[o + done] = (base + wideAt(words, at + (bit >>> 3), bit & 7, highMask)) / divisor
+      out[o + done] = (base + wideAt(words, at + (bit >>> 3), bit & 7, highMask) * factor) / divisor
     }
   }
   for (; done < count; done++) {
-    out[o + done] = (base + readBits(bytes, at, done * width, width)) / divisor
+    out[o + done] = (base + readBits(bytes, at, done * width, width) * factor) / divisor
   }
 }
 
@@ -165,8 +171,8 @@ function wideAt(words: DataView, p: number, shift: number, highMask: number): nu
 }
 
 /**
- * The same for differences: number i of the result is first + the sum of (base + number) up to it, over the divisor.
- * Requires: as `unpack`, and width ≤ 25.
+ * The same for differences: number i of the result is first + the sum of (base + number × factor) up to it, over the divisor.
+ * Requires: as `unpack`, and width ≤ SUMS_WIDTH_MAX.
  */
 export function unpackSums(
   bytes: Uint8Array,
@@ -174,6 +180,7 @@ export function unpackSums(
   count: number,
   width: number,
   base: number,
+  factor: number,
   first: number,
   divisor: number,
   out: Float64Array,
@@ -189,23 +196,23 @@ export function unpackSums(
     for (; done + 4 <= end; done += 4, bit += 4 * width) {
       let word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
       const i = o + done
-      sum += base + (word & mask)
+      sum += base + (word & mask) * factor
       out[i] = sum / divisor
       word >>>= width
-      sum += base + (word & mask)
+      sum += base + (word & mask) * factor
       out[i + 1] = sum / divisor
       word >>>= width
-      sum += base + (word & mask)
+      sum += base + (word & mask) * factor
       out[i + 2] = sum / divisor
-      sum += base + ((word >>> width) & mask)
+      sum += base + ((word >>> width) & mask) * factor
       out[i + 3] = sum / divisor
     }
   }
   for (; done < end; done++, bit += width) {
-    sum += base + ((words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)) & mask)
+    sum += base + ((words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)) & mask) * factor
     out[o + done] = sum / divisor
   }
-  if (done < count) unpackFinalSums(bytes, at, done, count, width, base, sum, divisor, out, o)
+  if (done < count) unpackFinalSums(bytes, at, done, count, width, base, factor, sum, divisor, out, o)
 }
 
 /** Sums [from, count), where no whole word can be loaded. */
@@ -216,13 +223,14 @@ function unpackFinalSums(
   count: number,
   width: number,
   base: number,
+  factor: number,
   sum: number,
   divisor: number,
   out: Float64Array,
   o: number,
 ): void {
   for (let i = from; i < count; i++) {
-    sum += base + (width === 0 ? 0 : readBits(bytes, at, i * width, width))
+    sum += base + (width === 0 ? 0 : readBits(bytes, at, i * width, width) * factor)
     out[o + i] = sum / divisor
   }
 }

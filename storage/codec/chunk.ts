@@ -11,9 +11,9 @@
  *   times   (timestamps.ts)
  *   kinds, only with bit 2: runs of samples of one kind, until they are n: varint 8 × samples + kind
  *           (0 float, 1 stale marker, 2 histogram with integer counts, 3 histogram with float counts)
- *   floats, if there are any: a column (values.ts) of the samples of kind 0
+ *   floats, if there are any: a column (column.ts) of the samples of kind 0
  *   histograms, if there are any: (histogram-columns.ts) the samples of kinds 2 and 3
- *   start timestamps, only with bit 3: varint bytes of them, then a column (values.ts) of n times, 0 = unknown.
+ *   start timestamps, only with bit 3: varint bytes of them, then a column (column.ts) of n times, 0 = unknown.
  *           Kept for what is to come: nothing writes them so far, a reader steps over them
  *
  * Memory that is read may be overwritten meanwhile: every count and place is checked before it is followed, loops are
@@ -22,10 +22,11 @@
 import type { FloatHistogram } from '../model/histogram.ts'
 import { isHistogramKind, KIND_FLOAT, KIND_FLOAT_HISTOGRAM, type SampleColumns } from '../model/sample.ts'
 import type { ByteWriter } from './byte-writer.ts'
+import { describeColumn, readColumn } from './column-reader.ts'
+import { columnRoom, putColumn } from './column-writer.ts'
 import { halvesOf } from './float-bits.ts'
 import { describeHistograms, histogramNumbers, putHistograms, readHistograms } from './histogram-columns.ts'
 import { describeTimes, putTimes, readBounds, readTimes, type TimeBounds } from './timestamps.ts'
-import { columnRoom, describeColumn, putColumn, readColumn } from './values.ts'
 import { ByteCursor, putVarint, readVarint } from './varint.ts'
 
 export const CHUNK_SAMPLES_MAX = 4096
@@ -64,7 +65,8 @@ export function chunkEnd(columns: SampleColumns, from: number, to: number): numb
 
 /**
  * Writes samples [from, to) of the columns as one chunk. Requires: times strictly ascending; `chunkEnd` allows it.
- * Throws RangeError for a number of samples out of range.
+ * Throws RangeError for a
+ * number of samples out of range, or when the final time is not the latest.
  */
 export function encodeChunk(columns: SampleColumns, from: number, to: number, out: ByteWriter): void {
   const count = to - from

@@ -8,15 +8,16 @@
  *          varint  number of custom values, f64 × number
  *   varint number of runs, then each: varint 4 × samples + hint (0 unknown, 1 reset, 2 not_reset, 3 gauge), varint layout.
  *          The samples of all runs are the chunk's histograms in their order
- *   for each layout, over its samples in their order, columns as in values.ts: zero count, count, sum, each positive
+ *   for each layout, over its samples in their order, columns as in column.ts: zero count, count, sum, each positive
  *          bucket, each negative bucket. Counts are absolute
  *
  * Columns go along time: a bucket's count is near what it was, less so near its neighbour's.
  */
 import type { CounterResetHint, FloatHistogram, Span } from '../model/histogram.ts'
 import type { ByteWriter } from './byte-writer.ts'
+import { describeColumn, readColumn } from './column-reader.ts'
+import { columnRoom, putColumn } from './column-writer.ts'
 import { putFloat, readFloat } from './float-bits.ts'
-import { columnRoom, describeColumn, putColumn, readColumn } from './values.ts'
 import { type ByteCursor, putSigned, putVarint, readSigned, readVarint, VARINT_BYTES_MAX } from './varint.ts'
 
 /** Numbers that the histograms of a chunk have together at most: what a reader makes room for. */

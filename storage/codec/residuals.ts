@@ -12,7 +12,15 @@
  * Outliers keep the width small where a few numbers are far off: a counter's reset, a missed scrape. The factor does
  * where all go by steps: bytes in pages.
  */
-import { bitWidth, PACK_WIDTH_MAX, pack, packedBytes, unpack, unpackSums } from './bit-pack.ts'
+import {
+  bitWidth,
+  PACK_WIDTH_MAX,
+  pack,
+  packedBytes,
+  SUMS_WIDTH_MAX,
+  unpack,
+  unpackSums,
+} from './bit-pack.ts'
 import { type ByteCursor, putSigned, putVarint, readSigned, readVarint, signedSize } from './varint.ts'
 
 const FLAG_OUTLIERS = 0x80
@@ -197,15 +205,18 @@ export function putResidualsWithin(
 }
 
 /** What `readResidualsHead` found. */
-const found = { base: 0, width: 0, flags: 0 }
+const found = { base: 0, width: 0, factor: 1, outliers: 0 }
 
-function readResidualsHead(bytes: Uint8Array, cursor: ByteCursor): void {
+/** Leaves the cursor at the outliers, or where there are none at the packed numbers. */
+function readResidualsHead(bytes: Uint8Array, cursor: ByteCursor, count: number): void {
   found.base = readSigned(bytes, cursor)
   cursor.need(1)
   const head = bytes[cursor.at++]
   found.width = head & 0x3f
-  found.flags = head & ~0x3f
+  found.factor = (head & FLAG_FACTOR) === 0 ? 1 : readVarint(bytes, cursor)
+  found.outliers = (head & FLAG_OUTLIERS) === 0 ? 0 : readVarint(bytes, cursor)
   if (found.width > PACK_WIDTH_MAX) cursor.fail(`numbers of ${found.width} bits`)
+  if (found.outliers > count) cursor.fail(`${found.outliers} outliers of ${count}`)
 }
 
 /** Writes each over the divisor to out[o + i]. Throws CORRUPTION. */
@@ -217,17 +228,19 @@ export function readResiduals(
   out: Float64Array,
   o: number,
 ): void {
-  readResidualsHead(bytes, cursor)
-  const { base, width, flags } = found
-  if (flags !== 0) {
-    readSpecial(bytes, cursor, count, out, o)
-    if (divisor !== 1) for (let i = o; i < o + count; i++) out[i] /= divisor
-    return
-  }
+  readResidualsHead(bytes, cursor, count)
+  const { base, width, factor, outliers } = found
+  const list = cursor.at
+  if (outliers > 0) skipOutliers(bytes, cursor, outliers)
   const size = packedBytes(count, width)
   cursor.need(size)
-  unpack(bytes, cursor.at, count, width, base, divisor, out, o)
-  cursor.at += size
+  unpack(bytes, cursor.at, count, width, base, factor, divisor, out, o)
+  const end = cursor.at + size
+  if (outliers > 0) {
+    cursor.at = list
+    readOutliers(bytes, cursor, outliers, count, base, divisor, out, o)
+  }
+  cursor.at = end
 }
 
 /**
@@ -243,9 +256,9 @@ export function readResidualSums(
   o: number,
 ): void {
   const start = cursor.at
-  readResidualsHead(bytes, cursor)
-  const { base, width, flags } = found
-  if (flags !== 0 || width > 25) {
+  readResidualsHead(bytes, cursor, count)
+  const { base, width, factor, outliers } = found
+  if (outliers > 0 || width > SUMS_WIDTH_MAX) {
     cursor.at = start
     readResiduals(bytes, cursor, count, 1, out, o)
     addUp(first, count, divisor, out, o)
@@ -253,7 +266,7 @@ export function readResidualSums(
   }
   const size = packedBytes(count, width)
   cursor.need(size)
-  unpackSums(bytes, cursor.at, count, width, base, first, divisor, out, o)
+  unpackSums(bytes, cursor.at, count, width, base, factor, first, divisor, out, o)
   cursor.at += size
 }
 
@@ -266,71 +279,23 @@ export function addUp(first: number, count: number, divisor: number, out: Float6
   }
 }
 
-/** With a factor, outliers or both. */
-function readSpecial(
+function readOutliers(
   bytes: Uint8Array,
   cursor: ByteCursor,
-  count: number,
-  out: Float64Array,
-  o: number,
-): void {
-  const { base, width, flags } = found
-  const factor = (flags & FLAG_FACTOR) === 0 ? 1 : readVarint(bytes, cursor)
-  if ((flags & FLAG_OUTLIERS) !== 0) {
-    readWithOutliers(bytes, cursor, count, base, width, factor, out, o)
-    return
-  }
-  const size = packedBytes(count, width)
-  cursor.need(size)
-  unpackScaled(bytes, cursor.at, count, width, base, factor, out, o)
-  cursor.at += size
-}
-
-function unpackScaled(
-  bytes: Uint8Array,
-  at: number,
-  count: number,
-  width: number,
-  base: number,
-  factor: number,
-  out: Float64Array,
-  o: number,
-): void {
-  if (factor === 1) {
-    unpack(bytes, at, count, width, base, 1, out, o)
-    return
-  }
-  unpack(bytes, at, count, width, 0, 1, out, o)
-  for (let i = o; i < o + count; i++) out[i] = base + out[i] * factor
-}
-
-function readWithOutliers(
-  bytes: Uint8Array,
-  cursor: ByteCursor,
+  outliers: number,
   count: number,
   base: number,
-  width: number,
-  factor: number,
+  divisor: number,
   out: Float64Array,
   o: number,
 ): void {
-  const outliers = readVarint(bytes, cursor)
-  if (outliers > count) cursor.fail(`${outliers} outliers of ${count}`)
-  const list = cursor.at
-  skipOutliers(bytes, cursor, outliers)
-  const size = packedBytes(count, width)
-  cursor.need(size)
-  unpackScaled(bytes, cursor.at, count, width, base, factor, out, o)
-  const end = cursor.at + size
-  cursor.at = list
   let next = 0
   for (let i = 0; i < outliers; i++) {
     const place = next + readVarint(bytes, cursor)
     if (place >= count) cursor.fail(`outlier ${place} of ${count}`)
-    out[o + place] = base + readSigned(bytes, cursor)
+    out[o + place] = (base + readSigned(bytes, cursor)) / divisor
     next = place + 1
   }
-  cursor.at = end
 }
 
 function skipOutliers(bytes: Uint8Array, cursor: ByteCursor, outliers: number): void {
@@ -342,14 +307,9 @@ function skipOutliers(bytes: Uint8Array, cursor: ByteCursor, outliers: number): 
 
 /** Moves past them. Returns their width in bits. Throws CORRUPTION. */
 export function skipResiduals(bytes: Uint8Array, cursor: ByteCursor, count: number): number {
-  readResidualsHead(bytes, cursor)
-  const { width, flags } = found
-  if ((flags & FLAG_FACTOR) !== 0) readVarint(bytes, cursor)
-  if ((flags & FLAG_OUTLIERS) !== 0) {
-    const outliers = readVarint(bytes, cursor)
-    if (outliers > count) cursor.fail(`${outliers} outliers of ${count}`)
-    skipOutliers(bytes, cursor, outliers)
-  }
+  readResidualsHead(bytes, cursor, count)
+  const { width, outliers } = found
+  skipOutliers(bytes, cursor, outliers)
   cursor.need(packedBytes(count, width))
   cursor.at += packedBytes(count, width)
   return width

@@ -42,6 +42,7 @@ export function putTimes(
 ): void {
   const first = t[from]
   const final = t[from + count - 1]
+  if (!(final > first || count === 1)) throw new RangeError('times do not ascend')
   const step = count === 1 ? 0 : t[from + 1] - first
   let i = 1
   while (i < count && t[from + i] - t[from + i - 1] === step) i++

@@ -41,6 +41,7 @@ describe('the way values are written', () => {
     ['a constant difference', range(120, (i) => i * 15 + 3), 'linear e=0'],
     ['a constant difference of decimals', range(120, (i) => (i * 3 + 1) / 100), 'linear e=2'],
     ['near one another', range(120, (i) => 1000 + ((i * 7) % 16)), 'decimal e=0 4 bits'],
+    ['in steps', range(120, (i) => 1e6 + 4096 * ((i * 7) % 16)), 'decimal e=0 4 bits'],
     ['growing', range(120, (i) => 1e6 + i * 100 + ((i * 7) % 16)), 'delta e=0 5 bits'],
     ['growing faster and faster', range(120, (i) => i * i * 50 + (i % 2)), 'delta2 e=0 3 bits'],
     ['rare changes', range(120, (i) => (i < 60 ? 1 : 2)), '2 runs of linear e=0'],
@@ -109,6 +110,7 @@ describe('size', () => {
     const out = new ByteWriter()
     expect(() => encodeChunk(columns, 3, 3, out)).toThrow(RangeError)
     expect(() => encodeChunk(columns, 0, 4097, out)).toThrow(RangeError)
+    expect(() => encodeChunk(columnsOf([1, 2], [5, 4]), 0, 2, out)).toThrow(RangeError)
     expect(out.length).toBe(0)
     expect(chunkEnd(columns, 0, 5000)).toBe(4096)
     expect(chunkEnd(columns, 4990, 5000)).toBe(5000)
