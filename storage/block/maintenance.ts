@@ -139,10 +139,36 @@ export class BlockMaintenance {
 
   /** Puts one block in the place of these; false when that did not come about. */
   private async replace(blocks: readonly CatalogBlock[], level: number): Promise<boolean> {
-    const { catalog, tombstones, merge } = this.options
+    const { catalog } = this.options
     const id = catalog.takeId()
     const target = catalog.temporaryFolder(id)
-    const outcome = await merge({
+    try {
+      const outcome = await this.merge(blocks, id, target, level)
+      if (outcome.kind === 'damaged') this.noteDamage(outcome.id, new Error(outcome.what))
+      if (outcome.kind === 'damaged' || outcome.kind === 'stopped') return false
+      const listed = new Set(catalog.blocks.map((block) => block.id))
+      if (!blocks.every((block) => listed.has(block.id))) {
+        await rm(target, { recursive: true, force: true })
+        return false
+      }
+      if (outcome.kind === 'empty') this.dropAll(blocks.map((block) => block.id))
+      else this.removeLater(await catalog.commit(outcome.meta))
+      return true
+    } catch (error) {
+      // Whatever became of it, also should its thread have died: it must not take room until the next start.
+      await rm(target, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  private merge(
+    blocks: readonly CatalogBlock[],
+    id: number,
+    target: string,
+    level: number,
+  ): Promise<MergeOutcome> {
+    const { tombstones, merge } = this.options
+    return merge({
       inputs: blocks.map((block) => this.inputOf(block)),
       target,
       id,
@@ -150,27 +176,6 @@ export class BlockMaintenance {
       tombstones: tombstones.all,
       highestTombstone: tombstones.highest,
     })
-    if (outcome.kind === 'damaged') {
-      this.noteDamage(outcome.id, new Error(outcome.what))
-      return false
-    }
-    if (outcome.kind === 'stopped') return false
-    const listed = new Set(catalog.blocks.map((block) => block.id))
-    if (!blocks.every((block) => listed.has(block.id))) {
-      await rm(target, { recursive: true, force: true })
-      return false
-    }
-    if (outcome.kind === 'empty') {
-      this.dropAll(blocks.map((block) => block.id))
-      return true
-    }
-    try {
-      this.removeLater(await catalog.commit(outcome.meta))
-      return true
-    } catch (error) {
-      await rm(target, { recursive: true, force: true })
-      throw error
-    }
   }
 
   private inputOf({ id }: CatalogBlock): MergeInput {

@@ -1,6 +1,6 @@
 // Goal: whatever happens to blocks, all of them together hold what was written and neither deleted nor beyond the retention. Method: random
 // histories of generations, late samples, deletes, merges, cleaning, retention and kills on real blocks, against plain maps.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -145,7 +145,9 @@ class Room {
   }
 
   /** From now on a query is running that keeps all that was shown so far; it ends with the function. */
-  startQuery(): () => void {
+  async startQuery(): Promise<() => void> {
+    // What no query keeps must not go on beside the process that follows a kill.
+    await this.maintenance.settle()
     this.isQuerying = true
     let end = (): void => {}
     this.published = new Promise((resolve) => {
@@ -204,7 +206,7 @@ async function step(room: Room, random: Prng, nowMs: number): Promise<void> {
     const mint = random.int(0, nowMs)
     await room.delete(random.pick(DELETES), mint, mint + random.pick([0, HOUR, 100 * HOUR]))
   }
-  const end = random.chance(0.2) ? room.startQuery() : undefined
+  const end = random.chance(0.2) ? await room.startQuery() : undefined
   for (let merges = random.int(0, 3); merges > 0; merges--) {
     if (!(await room.maintenance.mergeNext(room.retention, ROOMY))) break
   }
@@ -313,6 +315,18 @@ describe('BlockMaintenance', () => {
     await room.dispose()
   })
 
+  it('leaves nothing of a merge whose thread died', async () => {
+    const room = await roomWith(5)
+    room.merge = async ({ target }) => {
+      mkdirSync(target)
+      throw new Error('the thread died')
+    }
+    await expect(room.maintenance.mergeNext(KEEP_ALL, ROOMY)).rejects.toThrow('the thread died')
+    expect(readdirSync(join(room.path, 'blocks')).length).toBe(5)
+    expect(ids(room)).toEqual([1, 2, 3, 4, 5])
+    await room.dispose()
+  })
+
   it('leaves a damaged block alone, and merges the others', async () => {
     const room = await roomWith(5)
     room.merge = async () => ({ kind: 'damaged', id: 2, what: 'chunk page 0: wrong checksum' })
@@ -347,7 +361,7 @@ describe('BlockMaintenance', () => {
 
   it('does not forget what was deleted while the block may come back', async () => {
     const room = await roomWith(1)
-    const end = room.startQuery()
+    const end = await room.startQuery()
     await room.delete([], 0, HOUR)
     await room.maintenance.cleanTombstones()
     expect([ids(room), room.tombstones.all.length]).toEqual([[], 1])
