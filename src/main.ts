@@ -7,6 +7,7 @@
  * threads of this one; where it cannot write, everything works but takes longer.
  */
 import './thread-pool.ts'
+import './young-generation.ts'
 import { enableCompileCache } from 'node:module'
 
 const { directory } = enableCompileCache()

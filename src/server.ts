@@ -50,7 +50,7 @@ export async function startServer({
 }: ServerOptions): Promise<RunningServer> {
   const log = logger.child({ source: 'server.ts' })
   const startTimeMs = Date.now()
-  const state = { isReady: false, isStopping: false }
+  const state = { isReady: false, isStopping: false, isDiskFull: false }
 
   await warnOfForeignBlocks(flags.storagePath, log)
   const storageMetrics = new StorageMetrics(registry)
@@ -77,8 +77,10 @@ export async function startServer({
       log.error({ ...note, from: isoTime(note.mint), to: isoTime(note.maxt) }, 'Damage on the disk')
     },
     onDiskChange: (disk) => {
-      if (disk.allowsSeries && disk.allowsSamples) log.info({ ...disk }, 'The disk has room again')
-      else log.error({ ...disk }, 'The disk is nearly full: series or samples are refused')
+      const isRefusing = !disk.allowsSeries || !disk.allowsSamples
+      if (isRefusing) log.error({ ...disk }, 'The disk is nearly full: series or samples are refused')
+      else if (state.isDiskFull) log.info({ ...disk }, 'The disk has room again')
+      state.isDiskFull = isRefusing
     },
     onMemoryChange: (memory) => {
       if (memory.allowsSeries) log.info({ ...memory }, 'There is memory again for new series')

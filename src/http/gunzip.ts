@@ -37,7 +37,10 @@ export async function gunzip(compressed: Buffer, limitBytes: number): Promise<Bu
 /** Undefined when it is more than `maxOutputLength`. */
 function gunzipHere(compressed: Buffer, maxOutputLength: number): Buffer | undefined {
   try {
-    return zlib.gunzipSync(compressed, { maxOutputLength, chunkSize: pieceBytes(compressed, maxOutputLength) })
+    return zlib.gunzipSync(compressed, {
+      maxOutputLength,
+      chunkSize: pieceBytes(compressed, maxOutputLength),
+    })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
     throw error

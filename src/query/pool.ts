@@ -5,6 +5,9 @@
  * time, since evaluation never yields. A request crosses as plain data and its answer comes back as bytes that
  * are transferred, not copied. Each thread has a cancel word in shared memory that its evaluation polls.
  *
+ * One thread is there from the start; others are started when all are busy, and end when they had nothing to do for a
+ * while: each costs some 25 MB.
+ *
  * A thread that dies takes its one query with it, which is answered with an error, and is replaced. Its heap is
  * bounded, so that a query that blows it up ends the thread and not the process.
  */
@@ -23,8 +26,10 @@ export interface QueryPoolOptions {
   engine: EngineOptions
   /** Queries (instant and range) that run at once; more threads than this serve label queries only. */
   maxConcurrency: number
-  /** Threads; `defaultThreadCount()` unless given. */
+  /** Threads at most; `defaultThreadCount()` unless given. */
   threads?: number
+  /** After how long without a request a thread ends, but for the first one. */
+  idleMs?: number
   /** Bound of a thread's heap in MiB, typed arrays not counted. */
   heapMib?: number
   /**
@@ -48,6 +53,7 @@ export function defaultThreadCount(): number {
 const STORAGE_MODULE = new URL('../../storage/db.ts', import.meta.url).href
 const WORKER_MODULE = new URL('./worker.ts', import.meta.url)
 const HEAP_MIB = 1024
+const IDLE_MS = 60_000
 /** A thread that dies before it was ever ready is replaced after a pause that doubles from the first to the last. */
 const RESTART_PAUSE_MS = 50
 const RESTART_PAUSE_MAX_MS = 5_000
@@ -72,6 +78,9 @@ interface QueryThread {
   cancel: Int32Array<SharedArrayBuffer>
   job: Job | undefined
   isReady: boolean
+  /** It is being ended because there is nothing to do. */
+  isLeaving: boolean
+  idleTimer: NodeJS.Timeout | undefined
   /** What the thread died of. */
   error: Error | undefined
 }
@@ -90,7 +99,7 @@ export class QueryPool implements QueryService {
     const count = options.threads ?? defaultThreadCount()
     for (let index = 0; index < count; index++) {
       this.failuresInRow.push(0)
-      this.threads.push(this.startThread(index))
+      this.threads.push(index === 0 ? this.startThread(index) : undefined)
     }
   }
 
@@ -104,6 +113,7 @@ export class QueryPool implements QueryService {
   async close(): Promise<void> {
     this.isClosed = true
     for (const restart of this.restarts) clearTimeout(restart)
+    for (const thread of this.threads) clearTimeout(thread?.idleTimer)
     for (const job of [...this.queue]) job.answer(closedResponse())
     const running = this.threads.filter((thread) => thread?.job !== undefined) as QueryThread[]
     for (const thread of running) Atomics.store(thread.cancel, 0, 1)
@@ -155,14 +165,30 @@ export class QueryPool implements QueryService {
   private dispatch(): void {
     for (const thread of this.threads) {
       if (thread === undefined || !thread.isReady || thread.job !== undefined) continue
-      const mayRunQuery = this.gatedRunning < this.options.maxConcurrency
-      const at = this.queue.findIndex((job) => mayRunQuery || !job.isGated)
+      const at = this.findRunnable()
       if (at < 0) return
       this.start(thread, this.queue.splice(at, 1)[0])
     }
+    if (this.findRunnable() >= 0) this.addThread()
+  }
+
+  /** Position of the first request that may run now, or −1. */
+  private findRunnable(): number {
+    const mayRunQuery = this.gatedRunning < this.options.maxConcurrency
+    return this.queue.findIndex((job) => mayRunQuery || !job.isGated)
+  }
+
+  /** Starts one more thread, unless one is starting already or there are enough. */
+  private addThread(): void {
+    if (this.threads.some((thread) => thread !== undefined && !thread.isReady && !thread.isLeaving)) return
+    const index = this.threads.findIndex(
+      (thread, i) => thread === undefined && this.restarts[i] === undefined,
+    )
+    if (index >= 0) this.threads[index] = this.startThread(index)
   }
 
   private start(thread: QueryThread, job: Job): void {
+    clearTimeout(thread.idleTimer)
     thread.job = job
     job.thread = thread
     if (job.isGated) this.gatedRunning++
@@ -176,7 +202,22 @@ export class QueryPool implements QueryService {
     const { job } = thread
     thread.job = undefined
     if (job?.isGated) this.gatedRunning--
+    this.armIdle(thread)
     return job
+  }
+
+  private armIdle(thread: QueryThread): void {
+    if (thread.index === 0) return
+    clearTimeout(thread.idleTimer)
+    thread.idleTimer = setTimeout(() => this.leave(thread), this.options.idleMs ?? IDLE_MS)
+    thread.idleTimer.unref()
+  }
+
+  private leave(thread: QueryThread): void {
+    thread.isReady = false
+    thread.isLeaving = true
+    // What is left to be done comes with its exit.
+    void thread.worker.terminate()
   }
 
   private startThread(index: number): QueryThread {
@@ -194,7 +235,16 @@ export class QueryPool implements QueryService {
       resourceLimits: { maxOldGenerationSizeMb: this.options.heapMib ?? HEAP_MIB },
       name: `query ${index}`,
     })
-    const thread: QueryThread = { index, worker, cancel, job: undefined, isReady: false, error: undefined }
+    const thread: QueryThread = {
+      index,
+      worker,
+      cancel,
+      job: undefined,
+      isReady: false,
+      isLeaving: false,
+      idleTimer: undefined,
+      error: undefined,
+    }
     worker.on('message', (message: FromWorker) => this.receive(thread, message))
     worker.on('error', (error) => {
       thread.error = error as Error
@@ -211,6 +261,7 @@ export class QueryPool implements QueryService {
     if (message === 'ready') {
       thread.isReady = true
       this.failuresInRow[thread.index] = 0
+      this.armIdle(thread)
     } else {
       this.release(thread)?.answer(message)
     }
@@ -220,13 +271,20 @@ export class QueryPool implements QueryService {
   /** After the end of a thread: answers its query, lets its hold on storage go, starts another one. */
   private replace(thread: QueryThread): void {
     const { index } = thread
+    clearTimeout(thread.idleTimer)
     this.threads[index] = undefined
+    if (thread.isLeaving) {
+      this.options.onWorkerExit?.(index)
+      if (!this.isClosed) this.dispatch()
+      return
+    }
     const error = thread.error ?? new Error('the thread ended by itself')
     this.release(thread)?.answer(this.isClosed ? closedResponse() : deathResponse(error))
     this.options.onWorkerExit?.(index)
     if (this.isClosed) return
     this.options.onWorkerError?.(index, error)
     const restart = () => {
+      this.restarts[index] = undefined
       this.threads[index] = this.startThread(index)
     }
     if (thread.isReady) {

@@ -1,6 +1,6 @@
 // Goal: threads are wiring: the pool answers as one thread does, whatever happens to a thread. Method: real worker
 // threads on the fixture storage, whose metric names misbehave on demand.
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { defaultThreadCount, QueryPool, type QueryPoolOptions } from '../../src/query/pool.ts'
 import { FIXTURE_HANDLE } from './fixture-storage.ts'
 import { bodyJson, bodyText, ENGINE, instant, range, series } from './requests.ts'
@@ -28,6 +28,17 @@ afterEach(async () => {
 describe('a pool of query threads', () => {
   it('has at least two threads unless told otherwise', () => {
     expect(defaultThreadCount()).toBeGreaterThanOrEqual(2)
+  })
+
+  it('starts further threads when all are busy, and ends those that have nothing to do', async () => {
+    const exits: number[] = []
+    const pool = startPool({ threads: 3, idleMs: 50, onWorkerExit: (index) => exits.push(index) })
+    const answers = await Promise.all(Array.from({ length: 30 }, () => pool.run(instant('up'))))
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    await vi.waitFor(() => expect(exits.length).toBeGreaterThan(0), 5000)
+    expect(exits).not.toContain(0)
+    expect((await pool.run(instant('up'))).status).toBe(200)
+    await pool.close()
   })
 
   it('answers queries of all kinds, more at once than it has threads', async () => {
