@@ -6,6 +6,7 @@ import { makeRelabelRule } from '../../src/relabel/build.ts'
 import { APPEND_UNKNOWN_REF, APPENDED } from '../../storage/errors.ts'
 import type { Appender } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
+import { KIND_FLOAT } from '../../storage/model/sample.ts'
 import { type Answer, configOf, deferred, group, job, Scraping, START_MS } from './fixture.ts'
 
 const down = new HttpError('TRANSPORT', 'Get "http://t:1/metrics": EOF')
@@ -266,9 +267,13 @@ describe('refs that storage has forgotten', () => {
         append: (ref, t, v, kind) =>
           this.known.has(ref) ? appender.append(ref, t, v, kind) : APPEND_UNKNOWN_REF,
         appendRow: (refs, v, count, t, outcomes) => {
-          appender.appendRow(refs, v, count, t, outcomes)
-          for (let i = 0; i < count; i++) if (!this.known.has(refs[i])) outcomes[i] = APPEND_UNKNOWN_REF
-          return outcomes.subarray(0, count).filter((outcome) => outcome !== APPENDED).length
+          let others = 0
+          for (let i = 0; i < count; i++) {
+            const isKnown = this.known.has(refs[i])
+            outcomes[i] = isKnown ? appender.append(refs[i], t, v[i], KIND_FLOAT) : APPEND_UNKNOWN_REF
+            if (outcomes[i] !== APPENDED) others++
+          }
+          return others
         },
       }
     }
