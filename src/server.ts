@@ -16,6 +16,7 @@ import { countForeignBlocks, Database, releaseReader } from '../storage/db.ts'
 import { defaultMemoryLimit, headBytesFor } from '../storage/memory-guard.ts'
 import { createApi } from './api/api.ts'
 import type { BuildInfo, RuntimeInfo } from './api/dependencies.ts'
+import type { StorageStatus } from './api/storage-endpoints.ts'
 import type { Flags } from './cli/flags.ts'
 import type { Config } from './config/model.ts'
 import type { ConfigManager } from './config/reload.ts'
@@ -121,6 +122,7 @@ export async function startServer({
     engine: { lookbackMs: flags.lookbackMs, timeoutMs: flags.queryTimeoutMs },
     buildInfo: buildInfo(),
     runtimeInfo: () => runtimeInfo(configManager, startTimeMs, db),
+    storageStatus: () => storageStatus(db, scrapeManager),
     registry,
     isReady: () => state.isReady && !state.isStopping,
     isStopping: () => state.isStopping,
@@ -216,6 +218,20 @@ function runtimeInfo(configManager: ConfigManager, startTimeMs: number, db: Data
     corruptionCount: db.damage.total,
     threadCount: 1 + defaultThreadCount(),
     storageRetention: formatRetention(db.retention),
+  }
+}
+
+async function storageStatus(db: Database, scrapeManager: ScrapeManager): Promise<StorageStatus> {
+  return {
+    memory: db.memoryState,
+    disk: db.diskState,
+    refusedSamples: await scrapeManager.refusedSamples(),
+    retention: db.retention,
+    retentionText: formatRetention(db.retention),
+    stats: db.stats(),
+    blocks: db.blocks,
+    damageTotal: db.damage.total,
+    damage: db.damage.notes,
   }
 }
 

@@ -10,7 +10,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BlockCatalog } from './block/catalog.ts'
+import { BlockCatalog, type CatalogBlock } from './block/catalog.ts'
 import type { DamageNote as BlockDamage } from './block/format.ts'
 import { BlockReader } from './block/reader.ts'
 import type { Retention } from './block/retention.ts'
@@ -31,7 +31,7 @@ import {
   WRITTEN_BYTES_MIN,
 } from './head/head.ts'
 import type { SeriesTable } from './head/series-table.ts'
-import type { Appender, Querier, Storage, StorageAdmin } from './interface.ts'
+import type { Appender, HeadStatistics, HeadStatus, Querier, Storage, StorageAdmin } from './interface.ts'
 import { Keeper, type KeeperStats } from './keeper.ts'
 import { type FolderLock, lockFolder } from './lock.ts'
 import { MemoryGuard, type MemoryState } from './memory-guard.ts'
@@ -127,7 +127,7 @@ interface OpenedParts {
   lock: FolderLock | undefined
 }
 
-export class Database implements Storage, StorageAdmin {
+export class Database implements Storage, StorageAdmin, HeadStatistics {
   readonly handle: StorageHandle
   readonly damage: DamageRegistry
   private readonly options: DatabaseOptions
@@ -269,6 +269,15 @@ export class Database implements Storage, StorageAdmin {
 
   querier(mint: number, maxt: number): Querier {
     return this.local.querier(mint, maxt)
+  }
+
+  headStatus(limit: number): HeadStatus {
+    return this.local.headStatus(limit)
+  }
+
+  /** In the order of arrival. */
+  get blocks(): readonly CatalogBlock[] {
+    return this.catalog.blocks
   }
 
   async deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {

@@ -5,6 +5,7 @@
  * left-open windows of PromQL are the engine's business (it asks for start + 1).
  */
 import type { AppendOutcome } from './errors.ts'
+import type { Cardinality } from './model/cardinality.ts'
 import type { FloatHistogram } from './model/histogram.ts'
 import type { Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
@@ -112,6 +113,19 @@ export interface StorageAdmin {
 export interface Queryable {
   /** [mint, maxt], closed. Throws StorageError NOT_READY or CLOSED. */
   querier(mint: number, maxt: number): Querier
+}
+
+/** What is in memory. */
+export interface HeadStatus extends Cardinality {
+  chunks: number
+  /** First and last time; +Infinity and −Infinity where there is no sample. */
+  mint: number
+  maxt: number
+}
+
+export interface HeadStatistics {
+  /** Counts now; each list has `limit` entries at most. Throws StorageError NOT_READY or CLOSED. */
+  headStatus(limit: number): HeadStatus
 }
 
 export interface Appendable {

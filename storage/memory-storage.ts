@@ -12,7 +12,17 @@ import {
   APPENDED,
   type AppendOutcome,
 } from './errors.ts'
-import type { Appender, CommitCounts, Querier, SeriesRef, SeriesSet, Storage } from './interface.ts'
+import type {
+  Appender,
+  CommitCounts,
+  HeadStatistics,
+  HeadStatus,
+  Querier,
+  SeriesRef,
+  SeriesSet,
+  Storage,
+} from './interface.ts'
+import { LabelCounter } from './model/cardinality.ts'
 import type { FloatHistogram } from './model/histogram.ts'
 import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
@@ -48,7 +58,7 @@ function isSameValue(a: MemorySample, b: MemorySample): boolean {
   return a.kind === KIND_STALE || Object.is(a.v, b.v)
 }
 
-export class MemoryStorage implements Storage {
+export class MemoryStorage implements Storage, HeadStatistics {
   private readonly series: MemorySeries[] = []
   private readonly refs = new Map<string, SeriesRef>()
   private maxt = Number.NEGATIVE_INFINITY
@@ -127,6 +137,16 @@ export class MemoryStorage implements Storage {
     if (!takesLate) return isTooOld ? APPEND_OUT_OF_BOUNDS : APPEND_OUT_OF_ORDER
     if (sample.kind === KIND_STALE) return APPEND_OUT_OF_ORDER
     return t >= minLateT ? APPENDED : APPEND_TOO_OLD
+  }
+
+  headStatus(limit: number): HeadStatus {
+    const counter = new LabelCounter()
+    let mint = Number.POSITIVE_INFINITY
+    for (const { labels, samples } of this.series) {
+      if (samples.length > 0) counter.add(labels)
+      for (const { t } of samples) mint = Math.min(mint, t)
+    }
+    return { ...counter.result(limit), chunks: 0, mint, maxt: this.maxt }
   }
 
   querier(mint: number, maxt: number): Querier {

@@ -8,15 +8,16 @@ import type { BlockReader } from './block/reader.ts'
 import type { BlockShelf } from './block/shelf.ts'
 import { type Tombstone, TombstoneFilter } from './block/tombstones.ts'
 import { Directory, type ListedBlock, type View } from './head/directory.ts'
+import { readHeadStatus } from './head/head-status.ts'
 import { mergeColumns } from './head/merge-columns.ts'
 import { HeadReader, type HeadSeries } from './head/querier.ts'
-import type { Querier, Queryable, SeriesSet } from './interface.ts'
+import type { HeadStatistics, HeadStatus, Querier, Queryable, SeriesSet } from './interface.ts'
 import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
 import { SampleColumns } from './model/sample.ts'
 import { ReaderPins, type Slab } from './slab/slab.ts'
 
-export class StorageQueryable implements Queryable {
+export class StorageQueryable implements Queryable, HeadStatistics {
   private readonly slab: Slab
   private readonly directory: Directory
   private readonly pins: ReaderPins
@@ -42,6 +43,15 @@ export class StorageQueryable implements Queryable {
     } catch (error) {
       this.pins.release(pin)
       throw error
+    }
+  }
+
+  headStatus(limit: number): HeadStatus {
+    const pin = this.pins.acquire(this.directory.commit)
+    try {
+      return readHeadStatus(this.slab, this.directory.view().roots, limit)
+    } finally {
+      this.pins.release(pin)
     }
   }
 

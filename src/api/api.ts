@@ -25,6 +25,7 @@ import { queryEndpoints } from './query-endpoints.ts'
 import { replyUnavailable } from './readiness.ts'
 import { Router } from './router.ts'
 import { statusEndpoints } from './status-endpoints.ts'
+import { storageEndpoints } from './storage-endpoints.ts'
 import { targetEndpoints } from './target-endpoints.ts'
 
 const API_PREFIX = '/api/v1'
@@ -64,6 +65,7 @@ export function createApi(dependencies: ApiDependencies): FastifyInstance {
     ...queryEndpoints({ ...dependencies, now }),
     ...targetEndpoints(dependencies),
     ...statusEndpoints({ ...dependencies, now }),
+    ...storageEndpoints(dependencies),
     ...adminEndpoints({ ...dependencies, now }),
   ]
   registerEndpoints(router, endpoints, dependencies)

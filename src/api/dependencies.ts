@@ -5,6 +5,7 @@ import type { StorageAdmin } from '../../storage/interface.ts'
 import type { Config } from '../config/model.ts'
 import type { QueryService } from '../query/request.ts'
 import type { ScrapeStatus } from '../scrape/status.ts'
+import type { StorageStatus } from './storage-endpoints.ts'
 
 /** As status/buildinfo shows it. No further keys: Grafana takes a `features` key for another product. */
 export interface BuildInfo {
@@ -43,6 +44,7 @@ export interface ApiDependencies {
   engine: { lookbackMs: number; timeoutMs: number }
   buildInfo: BuildInfo
   runtimeInfo(): RuntimeInfo
+  storageStatus(): Promise<StorageStatus>
   /** Holds what `/metrics` shows; the metrics of requests are registered in it. */
   registry: Registry
   /** False until the storage has read what was written before the last stop. */

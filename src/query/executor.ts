@@ -7,10 +7,11 @@ import { canceled, QueryError } from '../../promql/errors.ts'
 import { quoteString } from '../../promql/syntax/go-format.ts'
 import type { QueryValue } from '../../promql/value.ts'
 import { StorageError } from '../../storage/errors.ts'
-import type { Querier, Queryable } from '../../storage/interface.ts'
+import type { HeadStatistics, Querier, Queryable } from '../../storage/interface.ts'
 import { compareLabels, compareUtf8, type Labels } from '../../storage/model/labels.ts'
 import type { Matcher } from '../../storage/model/matcher.ts'
 import { ApiError, invalidParameter, notReady } from '../api/errors.ts'
+import { headStatusAnswer } from './head-status.ts'
 import { labelSetsAnswer, type Notices, queryAnswer, stringsAnswer } from './json-writer.ts'
 import type {
   InstantRequest,
@@ -29,9 +30,9 @@ const TRUNCATED = 'results truncated due to limit'
 
 export class QueryExecutor {
   private readonly engine: Engine
-  private readonly queryable: Queryable
+  private readonly queryable: Queryable & HeadStatistics
 
-  constructor(options: EngineOptions, queryable: Queryable) {
+  constructor(options: EngineOptions, queryable: Queryable & HeadStatistics) {
     this.engine = new Engine(options)
     this.queryable = queryable
   }
@@ -51,6 +52,8 @@ export class QueryExecutor {
         case 'labelNames':
         case 'labelValues':
           return labelResponse(await this.labels(request, cancel), queueMs)
+        case 'headStatus':
+          return labelResponse(headStatusAnswer(this.queryable.headStatus(request.limit)), queueMs)
       }
     } catch (error) {
       return failure(error, queueMs)

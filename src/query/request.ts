@@ -57,12 +57,20 @@ export interface LabelValuesRequest extends QueryLimits {
   endMs: number
 }
 
+/** What is in memory, and its largest labels. */
+export interface HeadStatusRequest {
+  kind: 'headStatus'
+  /** Entries of each list, at least 1. */
+  limit: number
+}
+
 export type QueryRequest =
   | InstantRequest
   | RangeRequest
   | SeriesRequest
   | LabelNamesRequest
   | LabelValuesRequest
+  | HeadStatusRequest
 
 /** An API answer, envelope and all, ready to be sent. */
 export interface QueryResponse {

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { EngineOptions } from '../../promql/engine.ts'
 import type { DamageNote } from '../../storage/damage.ts'
 import type { StorageHandle } from '../../storage/db.ts'
-import type { Queryable } from '../../storage/interface.ts'
+import type { HeadStatistics, Queryable } from '../../storage/interface.ts'
 import { QueryExecutor } from './executor.ts'
 import type { QueryRequest, QueryResponse } from './request.ts'
 
@@ -27,7 +27,11 @@ export interface ToWorker {
 export type FromWorker = 'ready' | QueryResponse | { damage: DamageNote }
 
 interface StorageModule {
-  attachStorage(handle: StorageHandle, workerIndex: number, onDamage: (damage: DamageNote) => void): Queryable
+  attachStorage(
+    handle: StorageHandle,
+    workerIndex: number,
+    onDamage: (damage: DamageNote) => void,
+  ): Queryable & HeadStatistics
 }
 
 assert(parentPort !== null, 'this module runs in a worker thread')

@@ -112,6 +112,12 @@ export class ScrapeManager implements ScrapeStatus {
     }
   }
 
+  /** By job: samples that were not taken for want of room. Jobs without one may be missing. */
+  async refusedSamples(): Promise<Map<string, number>> {
+    const { values } = await this.services.metrics.refusedSamples.get()
+    return new Map(values.map(({ labels, value }) => [String(labels.scrape_job), value]))
+  }
+
   private async applyNow(config: Config): Promise<void> {
     if (this.isStopped) return
     const seed = offsetSeed(hostname(), config.global.externalLabels)

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createApi } from '../../src/api/api.ts'
 import type { ApiDependencies } from '../../src/api/dependencies.ts'
+import type { StorageStatus } from '../../src/api/storage-endpoints.ts'
 import type { Config } from '../../src/config/model.ts'
 import { QueryExecutor } from '../../src/query/executor.ts'
 import { InThreadQueryService } from '../../src/query/service.ts'
@@ -69,6 +70,58 @@ const scrapeStatus: ScrapeStatus = {
   metadata: () => ACTIVE.map((active, i) => ({ target: active, metrics: new Map(METADATA[i]) })),
 }
 
+/** A storage with one merged block, a full disk, and one page damaged. */
+const STORAGE_STATUS: StorageStatus = {
+  memory: { usedBytes: 1000, limitBytes: 2000, allowsSeries: true },
+  disk: { allowsSeries: false, allowsSamples: true, hasBallast: false, freeBytes: 5, totalBytes: Number.NaN },
+  refusedSamples: new Map([['zoo', 7]]),
+  retention: { timeMs: 86_400_000, sizeBytes: 0, percentage: 0 },
+  retentionText: '1d',
+  stats: {
+    series: 3,
+    seriesCreated: 4,
+    seriesRemoved: 1,
+    samplesAppended: 50,
+    histogramsAppended: 0,
+    lateAppended: 0,
+    chunks: 6,
+    generations: 1,
+    usedBytes: 65_536,
+    mint: Number.NaN,
+    maxt: 90,
+    blocks: 1,
+    blockBytes: 4096,
+    blockSeries: 2,
+    blockSamples: 40,
+    written: 3,
+    merged: 1,
+    failed: 0,
+    droppedByTime: 0,
+    droppedBySize: 0,
+    tombstones: 1,
+    logBytesWritten: 123,
+  },
+  blocks: [
+    {
+      version: 1,
+      id: 0x2a,
+      firstGeneration: 1,
+      finalGeneration: 3,
+      sources: [1, 2],
+      level: 1,
+      mint: 10,
+      maxt: 80,
+      series: 2,
+      samples: 40,
+      chunks: 2,
+      tombstone: 0,
+      bytes: 4096,
+    },
+  ],
+  damageTotal: 1,
+  damage: [{ place: 'wal', what: 'page 3 is <bad>', mint: 5 }],
+}
+
 export const NOW_MS = 60_000
 
 /** Lines that the API logged. */
@@ -101,6 +154,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
       threadCount: 4,
       storageRetention: '15d',
     }),
+    storageStatus: async () => STORAGE_STATUS,
     registry: createRegistry(),
     isReady: () => true,
     isStopping: () => false,

@@ -252,11 +252,15 @@ describe('failures', () => {
     ['CLOSED', 503, 'unavailable'],
     ['CORRUPTION', 422, 'execution'],
   ])('storage that is %s', async (code, status, errorType) => {
-    const querier = () => {
+    const fail = () => {
       throw new StorageError(code, 'of storage')
     }
-    const broken = new QueryExecutor(ENGINE, { querier })
-    for (const request of [instant('fixture'), series(['fixture'])]) {
+    const broken = new QueryExecutor(ENGINE, { querier: fail, headStatus: fail })
+    for (const request of [
+      instant('fixture'),
+      series(['fixture']),
+      { kind: 'headStatus', limit: 1 } as const,
+    ]) {
       const response = await broken.execute(request, notCanceled)
       expect(response.status).toBe(status)
       expect(bodyJson(response).errorType).toBe(errorType)

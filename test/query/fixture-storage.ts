@@ -8,7 +8,7 @@
  *   bug{}                 throws what nobody expects
  */
 import type { StorageHandle } from '../../storage/db.ts'
-import type { Querier, Queryable } from '../../storage/interface.ts'
+import type { HeadStatistics, HeadStatus, Querier, Queryable } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
 import { Labels } from '../../storage/model/labels.ts'
 import type { Matcher } from '../../storage/model/matcher.ts'
@@ -36,11 +36,15 @@ async function misbehave(matchers: readonly Matcher[]): Promise<void> {
   }
 }
 
-class MisbehavingStorage implements Queryable {
+class MisbehavingStorage implements Queryable, HeadStatistics {
   private readonly storage: MemoryStorage
 
   constructor(storage: MemoryStorage) {
     this.storage = storage
+  }
+
+  headStatus(limit: number): HeadStatus {
+    return this.storage.headStatus(limit)
   }
 
   querier(mint: number, maxt: number): Querier {
@@ -61,7 +65,7 @@ class MisbehavingStorage implements Queryable {
 const storage = await loadFixture()
 
 /** What a query thread calls. The handle is not looked at. */
-export function attachStorage(_handle: StorageHandle, _reader: number): Queryable {
+export function attachStorage(_handle: StorageHandle, _reader: number): Queryable & HeadStatistics {
   return new MisbehavingStorage(storage)
 }
 
