@@ -4,7 +4,7 @@
  *   npm run bench -- labels [--targets 500] [--series 1000] [--requests 100]
  *                           [--servers narthex,prometheus,victoriametrics]
  *
- * Every target has pods of its own. Answers of the servers must be the same.
+ * Every target has pods of its own, and goes on being scraped every 10 s. Answers of the servers must be the same.
  */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,6 +23,8 @@ const REQUESTS = [
   { label: 'instance', match: 'up' },
   { label: 'handler', match: '{namespace="team-3"}' },
   { label: 'pod', match: 'bench_app_2_limit' },
+  // A family in which each series is of a pod of its own.
+  { label: 'pod', match: 'bench_app_0_requests_total' },
   { label: 'pod', match: '{node=~"node-1.*"}' },
 ]
 
