@@ -3,7 +3,6 @@
  * A process of its own: `node load.ts FOLDER DATA-SPEC-AS-JSON`; prints a JSON line of what it did.
  */
 
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Database } from '../storage/db.ts'
 import { APPEND_NO_MEMORY, APPEND_UNKNOWN_REF, APPENDED } from '../storage/errors.ts'
@@ -12,12 +11,8 @@ import { Matcher } from '../storage/model/matcher.ts'
 import { KIND_FLOAT, SampleColumns } from '../storage/model/sample.ts'
 import { Child } from './children.ts'
 import { type DataSet, type DataSpec, makeDataSet } from './data-set.ts'
-import { diskBytes } from './proc.ts'
 
 const HEAD_BYTES = 2 * 2 ** 30
-/** Upkeep is done when the blocks on disk have not changed for so long. */
-const QUIET_MS = 8000
-const UPKEEP_MS_MAX = 600_000
 const RETRY_MS = 50
 const CHECKED_SERIES = 200
 
@@ -118,18 +113,6 @@ class Loader {
   }
 }
 
-/** Waits until the blocks on the disk stay as they are. */
-async function untilQuiet(folder: string): Promise<void> {
-  const blocks = join(folder, 'narthex', 'blocks')
-  const deadline = Date.now() + UPKEEP_MS_MAX
-  let [bytes, since] = [diskBytes(blocks), Date.now()]
-  while (Date.now() - since < QUIET_MS && Date.now() < deadline) {
-    await sleep(500)
-    const now = diskBytes(blocks)
-    if (now !== bytes) [bytes, since] = [now, Date.now()]
-  }
-}
-
 async function load(folder: string, spec: DataSpec): Promise<Loaded> {
   const data = makeDataSet(spec)
   const db = await Database.open({
@@ -145,11 +128,11 @@ async function load(folder: string, spec: DataSpec): Promise<Loaded> {
   await loader.run()
   const loadedAt = Date.now()
   db.cut()
-  await untilQuiet(folder)
+  await db.settle()
+  const settledAt = Date.now()
   await loader.check()
-  const upkeepSeconds = Math.max(0, Date.now() - loadedAt - QUIET_MS) / 1000
   await db.close()
-  return { seconds: (loadedAt - startedAt) / 1000, upkeepSeconds }
+  return { seconds: (loadedAt - startedAt) / 1000, upkeepSeconds: (settledAt - loadedAt) / 1000 }
 }
 
 if (import.meta.main) {

@@ -78,7 +78,7 @@ function fill(
     else if (kind === 'size') value = Math.max(MEMORY_PAGE, value + random.int(-50, 50) * MEMORY_PAGE)
     else if (kind === 'queue') value = random.chance(0.3) ? random.int(0, 20) : value
     else if (kind === 'bucket') value += random.chance(0.5) ? random.int(0, 5) : 0
-    else if (kind === 'float') value += random.next() - 0.5
+    else if (kind === 'float') value += fullPrecision(random) - 0.5
   }
 }
 
@@ -87,6 +87,11 @@ function firstValue(kind: (typeof KINDS)[number], random: Prng): number {
   if (kind === 'gauge') return random.int(1500, 9000) / 100
   if (kind === 'size') return random.int(1000, 500_000) * MEMORY_PAGE
   if (kind === 'info') return 1
-  if (kind === 'float') return random.next() * 100
+  if (kind === 'float') return fullPrecision(random) * 100
   return random.int(0, 20)
+}
+
+/** In [0, 1), with all bits of its mantissa random: the generator itself gives 32. */
+function fullPrecision(random: Prng): number {
+  return random.next() + random.next() * 2 ** -32
 }
