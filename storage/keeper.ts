@@ -132,7 +132,10 @@ export class Keeper {
     Atomics.store(this.options.stop, 0, 1)
     await this.line
     // Blocks that a reader still holds are removed at the next start.
-    if (this.options.head.hasReaders) return
+    const { head } = this.options
+    if (head.hasReaders) return
+    // The timer that did it has ended: the last reader may have gone after it.
+    head.sweep()
     await this.maintenance.settle()
   }
 

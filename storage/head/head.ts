@@ -302,7 +302,7 @@ export class Head {
 
   /** Cuts as the limits ask, and frees what no reader holds. Walks the owner table: once a second, not a commit. */
   maintain(): void {
-    this.retirements.sweep()
+    this.sweep()
     this.measure()
     if (this.older.length >= WAITING_MAX || !this.isCutDue()) return
     try {
@@ -382,6 +382,11 @@ export class Head {
     return this.slab.oldestPin() < Number.POSITIVE_INFINITY
   }
 
+  /** Frees what no reader holds any more, and tells those who wait for it. */
+  sweep(): void {
+    this.retirements.sweep()
+  }
+
   /** Calls `done` when no reader holds what was listed until now. */
   afterReaders(done: () => void): void {
     this.retirements.wait(done)
@@ -409,9 +414,8 @@ export class Head {
   install(replayed: readonly Generation[], maxt: number): void {
     this.maxt = Math.max(this.maxt, maxt)
     for (const generation of [...replayed].reverse()) {
-      const isMoved = this.tables.has(generation.table.number) ? 0 : this.markMoved(generation)
       this.tables.set(generation.table.number, generation.table)
-      this.series += generation.seriesCount - isMoved
+      this.series += this.takeOver(generation)
       this.older.unshift(generation)
       this.maxt = Math.max(this.maxt, generation.maxt)
       this.cutT = Math.max(this.cutT, generation.maxt)
@@ -537,17 +541,23 @@ export class Head {
     return isKnown
   }
 
-  /** Marks the series of a replayed generation that a newer one has too; how many. */
-  private markMoved(generation: Generation): number {
-    let moved = 0
+  /** Marks the series of a replayed generation that the present table has too. Returns how many no newer one has. */
+  private takeOver(generation: Generation): number {
+    const { slab, table: present } = this
     const { indexEnd, table } = generation
+    const newer = [...this.older, this.current]
+    const sharing = newer.filter((other) => other.table.number === table.number)
+    const later = newer.filter((other) => other.table.number === present.number)
+    let own = 0
     for (let index = 0; index < indexEnd; index++) {
-      const found = this.table.findSameSeries(table, index)
-      if (found < 0 || !isInUse(this.slab, this.current.rowAt(found))) continue
-      table.markMoved(index, this.table.number, found)
-      moved++
+      if (!isInUse(slab, generation.rowAt(index))) continue
+      if (sharing.some((other) => isInUse(slab, other.rowAt(index)))) continue
+      const found = present.findSameSeries(table, index)
+      if (found >= 0 && later.some((other) => isInUse(slab, other.rowAt(found)))) {
+        table.markMoved(index, present.number, found)
+      } else own++
     }
-    return moved
+    return own
   }
 
   /** Remembers the newest samples of series that no newer generation has. */

@@ -413,6 +413,43 @@ describe('Database', () => {
     await db.close()
   })
 
+  it('counts a series once that several generations of the log have', async () => {
+    let db = await open()
+    // Rows of more than 2 MiB, or the generations would be joined.
+    const rows = (t: number) => Array.from({ length: 20_000 }, (_, i) => [`m n=${i}`, t, i] as const)
+    for (const t of [1, 2, 3]) {
+      if (t > 1) db.cut()
+      await append(db, rows(t))
+    }
+    await db.close()
+    db = await Database.open({ path, turnMs: 0, limits: { headBytesMax: 64 * 2 ** 20 } })
+    await append(db, [
+      ['m n=7', 4, 1],
+      ['other', 4, 1],
+    ])
+    await db.ready()
+    expect(db.stats()).toMatchObject({ series: 20_001, generations: 4 })
+    db.cut()
+    await db.settle()
+    expect(db.stats()).toMatchObject({ series: 0, seriesRemoved: 20_001 })
+    await db.close()
+  })
+
+  it('closes though a query went after the last look at what nobody reads any more', async () => {
+    const db = await open()
+    await append(db, [
+      ['a', 1, 1],
+      ['b', 1, 1],
+    ])
+    db.cut()
+    await db.settle()
+    const querier = db.querier(0, 10)
+    await db.deleteSeries([new Matcher('__name__', '=', 'a')], 0, 10)
+    await db.cleanTombstones()
+    querier.close()
+    await db.close()
+  })
+
   it('rejects the commits that come after its close, and closes once', async () => {
     const db = await open()
     const appender = db.appender()
