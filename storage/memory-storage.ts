@@ -40,9 +40,10 @@ interface MemorySample {
 
 interface MemorySeries {
   labels: Labels
-  /** In the order of their arrival. */
+  /** In the order of their arrival; another list after a delete. */
   samples: MemorySample[]
-  maxt: number
+  /** The newest one, also when it was deleted: appends are checked against it. */
+  newest: MemorySample | undefined
 }
 
 interface Bounds {
@@ -100,8 +101,7 @@ export class MemoryStorage implements Storage, HeadStatistics {
           const outcome = this.check(ref, sample, bounds)
           if (outcome < 0) counts.outOfOrder++
           if (outcome !== APPENDED) continue
-          this.series[ref - 1].samples.push(sample)
-          this.series[ref - 1].maxt = Math.max(this.series[ref - 1].maxt, sample.t)
+          this.add(this.series[ref - 1], sample)
           this.maxt = Math.max(this.maxt, sample.t)
           counts.appended++
         }
@@ -113,11 +113,24 @@ export class MemoryStorage implements Storage, HeadStatistics {
     }
   }
 
+  /** Removes the samples in [mint, maxt] of series that pass. The rules of appending still know the newest one. */
+  deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): void {
+    for (const series of this.series) {
+      if (!matchers.every((matcher) => matcher.matches(series.labels.get(matcher.name)))) continue
+      series.samples = series.samples.filter(({ t }) => t < mint || t > maxt)
+    }
+  }
+
+  private add(series: MemorySeries, sample: MemorySample): void {
+    series.samples.push(sample)
+    if (series.newest === undefined || sample.t > series.newest.t) series.newest = sample
+  }
+
   private register(labels: Labels): SeriesRef {
     const key = labels.key()
     let ref = this.refs.get(key)
     if (ref === undefined) {
-      ref = this.series.push({ labels, samples: [], maxt: Number.NEGATIVE_INFINITY })
+      ref = this.series.push({ labels, samples: [], newest: undefined })
       this.refs.set(key, ref)
     }
     return ref
@@ -125,18 +138,18 @@ export class MemoryStorage implements Storage, HeadStatistics {
 
   private check(ref: SeriesRef, sample: MemorySample, { minValidT, minLateT }: Bounds): AppendOutcome {
     const { t } = sample
-    const { samples, maxt } = this.series[ref - 1]
+    const { newest } = this.series[ref - 1]
+    const maxt = newest?.t ?? Number.NEGATIVE_INFINITY
     const takesLate = minLateT < Number.POSITIVE_INFINITY
     const isTooOld = t < Math.min(minValidT, minLateT)
     if (t > maxt) return isTooOld ? (takesLate ? APPEND_TOO_OLD : APPEND_OUT_OF_BOUNDS) : APPENDED
     if (t === maxt) {
       if (isTooOld) return takesLate ? APPEND_TOO_OLD : APPEND_OUT_OF_BOUNDS
-      const same = samples.find((one) => one.t === t)!
-      return isSameValue(same, sample) ? APPEND_SAME : APPEND_DUPLICATE
+      return isSameValue(newest!, sample) ? APPEND_SAME : APPEND_DUPLICATE
     }
     if (!takesLate) return isTooOld ? APPEND_OUT_OF_BOUNDS : APPEND_OUT_OF_ORDER
-    if (sample.kind === KIND_STALE) return APPEND_OUT_OF_ORDER
-    return t >= minLateT ? APPENDED : APPEND_TOO_OLD
+    if (t < minLateT) return APPEND_TOO_OLD
+    return sample.kind === KIND_STALE ? APPEND_OUT_OF_ORDER : APPENDED
   }
 
   headStatus(limit: number): HeadStatus {
@@ -150,11 +163,12 @@ export class MemoryStorage implements Storage, HeadStatistics {
   }
 
   querier(mint: number, maxt: number): Querier {
-    // A view: the number of samples of each series as of now. Samples are only ever added at the end.
-    const lengths = this.series.map((series) => series.samples.length)
+    // A view: the list of each series and its length as of now. Samples are only ever added at the end of a list.
+    const lists = this.series.map(({ samples }) => ({ samples, length: samples.length }))
     const visible = (i: number): MemorySample[] => {
       const byTime = new Map<number, MemorySample>()
-      for (const sample of this.series[i].samples.slice(0, lengths[i])) {
+      const { samples, length } = lists[i]
+      for (const sample of samples.slice(0, length)) {
         if (sample.t < mint || sample.t > maxt) continue
         // At equal times the earliest arrival stays.
         if (!byTime.has(sample.t)) byTime.set(sample.t, sample)
@@ -162,7 +176,7 @@ export class MemoryStorage implements Storage, HeadStatistics {
       return [...byTime.values()].sort((a, b) => a.t - b.t)
     }
     const find = (matchers: readonly Matcher[]): number[] =>
-      lengths
+      lists
         .map((_, i) => i)
         .filter((i) => matchers.every((matcher) => matcher.matches(this.series[i].labels.get(matcher.name))))
         .filter((i) => visible(i).length > 0)

@@ -273,8 +273,8 @@ export function checkAppend(
   if (bounds.minLateT === Number.POSITIVE_INFINITY) {
     return t < bounds.minValidT ? APPEND_OUT_OF_BOUNDS : APPEND_OUT_OF_ORDER
   }
-  if (kind === KIND_STALE) return APPEND_OUT_OF_ORDER
-  return t >= bounds.minLateT ? APPENDED : APPEND_TOO_OLD
+  if (t < bounds.minLateT) return APPEND_TOO_OLD
+  return kind === KIND_STALE ? APPEND_OUT_OF_ORDER : APPENDED
 }
 
 /** Whether the log is to have the next sample of the series by itself, not as a difference; counts it. */
