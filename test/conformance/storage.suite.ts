@@ -34,7 +34,23 @@ export interface OpenStorage {
   close(): Promise<void>
   /** Moves to the next generation, where the storage has such. */
   cut(): void
+  /** Resolves when all before the last cut lies where old samples lie, where the storage has such a place. */
+  settle(): Promise<void>
+  deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void>
 }
+
+/** What is done between appends: the rules hold whatever the storage does with what it has. */
+const MOVES: readonly [what: string, move: (opened: OpenStorage) => Promise<void>][] = [
+  ['', async () => {}],
+  [', across a cut', async (opened) => opened.cut()],
+  [
+    ', across a cut that is written out',
+    async (opened) => {
+      opened.cut()
+      await opened.settle()
+    },
+  ],
+]
 
 export const NO_HINTS: SelectHints = { func: '', stepMs: 0, rangeMs: 0, labelsOnly: false }
 
@@ -247,23 +263,19 @@ export function storageSuite(
         [APPENDED, APPENDED],
       ],
     ]
-    it.each(outcomes)('%s', async (_, rows, want) => {
-      const got: number[] = []
-      for (const row of rows) got.push(...(await append(storage, [row])))
-      expect(got).toEqual(want)
-    })
-
-    it.each(outcomes)('%s, across a cut', async (_, rows, want) => {
-      const got: number[] = []
-      for (const row of rows) {
-        got.push(...(await append(storage, [row])))
-        opened.cut()
-      }
-      expect(got).toEqual(want)
-      const lines = await dump(storage, ALL)
-      const points = lines.reduce((sum, line) => sum + line.split(':').length - 1, 0)
-      expect(points).toBe(want.filter((outcome) => outcome === APPENDED).length)
-    })
+    for (const [what, move] of MOVES) {
+      it.each(outcomes)(`%s${what}`, async (_, rows, want) => {
+        const got: number[] = []
+        for (const row of rows) {
+          got.push(...(await append(storage, [row])))
+          await move(opened)
+        }
+        expect(got).toEqual(want)
+        const lines = await dump(storage, ALL)
+        const points = lines.reduce((sum, line) => sum + line.split(':').length - 1, 0)
+        expect(points).toBe(want.filter((outcome) => outcome === APPENDED).length)
+      })
+    }
 
     it('drops at commit what another batch overtook, and counts it', async () => {
       const slow = storage.appender()
@@ -284,7 +296,7 @@ export function storageSuite(
       expect(await dump(storage, ALL)).toEqual(['up 1000:1'])
     })
 
-    it('carries stale markers, NaN, infinities and -0', async () => {
+    it.each(MOVES)('carries stale markers, NaN, infinities and -0%s', async (_, move) => {
       await append(storage, [
         ['m', 1, Number.NaN],
         ['m', 2, Number.POSITIVE_INFINITY],
@@ -292,6 +304,7 @@ export function storageSuite(
         ['m', 4, 0, KIND_STALE],
         ['m', 5, -0],
       ])
+      await move(opened)
       expect(await dump(storage, ALL)).toEqual(['m 1:NaN 2:Infinity 3:-Infinity 4:stale 5:0'])
       const querier = storage.querier(5, 5)
       const columns = new SampleColumns()
@@ -302,13 +315,17 @@ export function storageSuite(
       querier.close()
     })
 
-    it('takes ranges as closed, and leaves out series without a sample in them', async () => {
-      for (let t = 1000; t <= 30_000; t += 1000) await append(storage, [['a', t, t / 1000]])
-      await append(storage, [['b', 40_000, 1]])
-      expect(await dump(storage, ALL, 29_000, 39_999)).toEqual(['a 29000:29 30000:30'])
-      expect(await dump(storage, ALL, 3000, 3000)).toEqual(['a 3000:3'])
-      expect(await dump(storage, ALL, 40_001, 50_000)).toEqual([])
-    })
+    it.each(MOVES)(
+      'takes ranges as closed, and leaves out series without a sample in them%s',
+      async (_, move) => {
+        for (let t = 1000; t <= 30_000; t += 1000) await append(storage, [['a', t, t / 1000]])
+        await append(storage, [['b', 40_000, 1]])
+        await move(opened)
+        expect(await dump(storage, ALL, 29_000, 39_999)).toEqual(['a 29000:29 30000:30'])
+        expect(await dump(storage, ALL, 3000, 3000)).toEqual(['a 3000:3'])
+        expect(await dump(storage, ALL, 40_001, 50_000)).toEqual([])
+      },
+    )
 
     const selections: [what: string, matchers: Matcher[], want: string[]][] = [
       ['equal', [m('job', '=', 'a')], ['x e=1 job=a', 'y job=a']],
@@ -338,26 +355,27 @@ export function storageSuite(
       ['several on one label', [m('job', '=~', 'b.*'), m('job', '!=', 'b')], ['x job=bb']],
       ['none: all', [], ['x e=1 job=a', 'x job=b', 'x job=bb', 'y job=a']],
     ]
-    it.each(selections)('selects: %s', async (_, matchers, want) => {
-      await append(storage, [
-        ['x job=a e=1', 1, 0],
-        ['x job=b', 1, 0],
-      ])
-      opened.cut()
-      await append(storage, [
-        ['x job=bb', 2, 0],
-        ['y job=a', 2, 0],
-        ['x job=b', 2, 0],
-      ])
-      const lines = await dump(storage, matchers)
-      expect(lines.map((line) => line.replace(/ \S+:.*$/, ''))).toEqual(want)
-    })
+    for (const [what, move] of MOVES) {
+      it.each(selections)(`selects${what}: %s`, async (_, matchers, want) => {
+        await append(storage, [
+          ['x job=a e=1', 1, 0],
+          ['x job=b', 1, 0],
+        ])
+        await move(opened)
+        await append(storage, [
+          ['x job=bb', 2, 0],
+          ['y job=a', 2, 0],
+          ['x job=b', 2, 0],
+        ])
+        const lines = await dump(storage, matchers)
+        expect(lines.map((line) => line.replace(/ \S+:.*$/, ''))).toEqual(want)
+      })
+    }
 
-    it('lists label names and values, with and without matchers', async () => {
-      await append(storage, [
-        ['x job=a e=1', 1, 0],
-        ['y job=b', 1, 0],
-      ])
+    it.each(MOVES)('lists label names and values, with and without matchers%s', async (_, move) => {
+      await append(storage, [['x job=a e=1', 1, 0]])
+      await move(opened)
+      await append(storage, [['y job=b', 1, 0]])
       const querier = storage.querier(0, 10)
       expect(await querier.labelNames([])).toEqual(['__name__', 'e', 'job'])
       expect(await querier.labelNames([m('job', '=', 'b')])).toEqual(['__name__', 'job'])
@@ -367,12 +385,12 @@ export function storageSuite(
       querier.close()
     })
 
-    it('joins a series across cuts', async () => {
+    it.each(MOVES)('joins the parts of a series%s', async (_, move) => {
       const want: string[] = []
       for (let t = 1; t <= 100; t++) {
         await append(storage, [['up', t, t]])
         want.push(`${t}:${t}`)
-        if (t % 9 === 0) opened.cut()
+        if (t % 9 === 0) await move(opened)
       }
       expect(await dump(storage, ALL)).toEqual([`up ${want.join(' ')}`])
     })
@@ -389,6 +407,65 @@ export function storageSuite(
       opened.cut()
       await second.commit()
       expect(await dump(storage, ALL)).toEqual(['up 1:1 2:2'])
+    })
+
+    describe.each(MOVES)('deletes%s', (_, move) => {
+      beforeEach(async () => {
+        for (let t = 1; t <= 20; t++) {
+          await append(storage, [
+            ['a x=1', t, t],
+            ['a x=2', t, -t],
+            ['b', t, 0],
+          ])
+          if (t % 7 === 0) await move(opened)
+        }
+      })
+
+      it('what passes all matchers, within a closed range', async () => {
+        await opened.deleteSeries([m('__name__', '=', 'a'), m('x', '!=', '2')], 3, 19)
+        for (let i = 0; i < 2; i++) {
+          expect(await dump(storage, [m('x', '=', '1')])).toEqual(['a x=1 1:1 2:2 20:20'])
+          expect((await dump(storage, [m('x', '=', '2')]))[0].split(' ')).toHaveLength(22)
+          expect(await dump(storage, ALL, 3, 3)).toEqual(['a x=2 3:-3', 'b 3:0'])
+          await move(opened)
+        }
+      })
+
+      it('all without matchers and bounds, and then nothing is listed', async () => {
+        await opened.deleteSeries([], Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
+        for (let i = 0; i < 2; i++) {
+          expect(await dump(storage, [])).toEqual([])
+          const querier = storage.querier(0, 100)
+          expect(await querier.labelNames([])).toEqual([])
+          expect(await querier.labelValues('x', [])).toEqual([])
+          querier.close()
+          await move(opened)
+        }
+      })
+
+      it('only what is there: what comes later stays, and is checked against what was deleted', async () => {
+        await opened.deleteSeries([m('x', '=', '1')], 10, 100)
+        expect(
+          await append(storage, [
+            ['a x=1', 20, 20],
+            ['a x=1', 19, 1],
+            ['a x=1', 21, 21],
+          ]),
+        ).toEqual([APPEND_SAME, APPEND_OUT_OF_ORDER, APPENDED])
+        await move(opened)
+        expect(await dump(storage, [m('x', '=', '1')], 9)).toEqual(['a x=1 9:9 21:21'])
+      })
+
+      it('and a view that was taken before still has it', async () => {
+        const querier = storage.querier(0, 100)
+        await opened.deleteSeries(ALL, 0, 100)
+        const set = await querier.select(ALL, NO_HINTS)
+        const columns = new SampleColumns()
+        set.read(0, columns)
+        expect([set.count, columns.length]).toEqual([3, 20])
+        querier.close()
+        expect(await dump(storage, ALL)).toEqual([])
+      })
     })
 
     describe('with a window for late samples', () => {
@@ -437,24 +514,23 @@ export function storageSuite(
         ],
       ]
       it.each(late)('%s', async (_, rows, want) => {
-        for (const isCut of [false, true]) {
-          const prefix = isCut ? 'cut_' : ''
+        for (const [i, [what, move]] of MOVES.entries()) {
           const got: number[] = []
           for (const [series, t, v, kind] of rows) {
-            got.push(...(await append(storage, [[prefix + series, t, v, kind]])))
-            if (isCut) opened.cut()
+            got.push(...(await append(storage, [[`${series}${i}`, t, v, kind]])))
+            await move(opened)
           }
-          expect(got, prefix).toEqual(want)
+          expect(got, what).toEqual(want)
         }
       })
 
       it('sorts them in, and of two of one time the earlier arrival stays', async () => {
-        for (const isCut of [false, true]) {
-          const series = isCut ? 'cut' : 'whole'
+        for (const [i, [, move]] of MOVES.entries()) {
+          const series = `a${i}`
           for (const t of [1000, 5000, 3000, 2000, 3000, 5001, 4000, 1000, 1]) {
             const [before] = await dump(storage, [m('__name__', '=', series)])
             await append(storage, [[series, t, before === undefined ? 0 : before.split(' ').length]])
-            if (isCut && t % 2000 > 0) opened.cut()
+            if (t % 2000 > 0) await move(opened)
           }
           expect(await dump(storage, [m('__name__', '=', series)])).toEqual([
             `${series} 1:7 1000:0 2000:4 3000:3 4000:6 5000:2 5001:5`,
@@ -523,7 +599,7 @@ export function storageSuite(
         ])
       }
 
-      it('come back whole, among floats and stale markers, across cuts', async () => {
+      it.each(MOVES)('come back whole, among floats and stale markers%s', async (_, move) => {
         const want: unknown[] = []
         for (let i = 0; i < 70; i++) {
           const appender = storage.appender()
@@ -539,7 +615,7 @@ export function storageSuite(
             want.push([t, kind, one])
           }
           await appender.commit()
-          if (i % 31 === 30) opened.cut()
+          if (i % 31 === 30) await move(opened)
         }
         expect(await read()).toEqual(want)
       })

@@ -41,7 +41,13 @@ afterEach(() => rm(path, { recursive: true }))
 
 storageSuite('Database', async (limits) => {
   const db = await open({ limits })
-  return { storage: db, close: () => db.close(), cut: () => db.cut() }
+  return {
+    storage: db,
+    close: () => db.close(),
+    cut: () => db.cut(),
+    settle: () => db.settle(),
+    deleteSeries: (matchers, mint, maxt) => db.deleteSeries(matchers, mint, maxt),
+  }
 })
 
 describe('Database', () => {
