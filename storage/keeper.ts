@@ -167,7 +167,8 @@ export class Keeper {
 
   snapshot(name: string, withHead: boolean): Promise<string> {
     const { head, catalog, tombstones, dataPath } = this.options
-    if (withHead && !head.isEmpty) head.cut()
+    // Also behind small generations of before the start, which otherwise wait for more.
+    if (withHead && (!head.isEmpty || head.generations > 1)) head.cut()
     return this.inLine(async () => {
       if (withHead) await this.writeAll()
       return takeSnapshot(dataPath, name, { catalog, tombstones })
