@@ -123,7 +123,6 @@ class History {
     this.now += random.pick([0, 1, 15_000, 15_000, 15_000, 600_000])
     const [what, operation] = this.choose(random.next())
     this.counts[what] = (this.counts[what] ?? 0) + 1
-    if (process.env.TRACE) process.stderr.write(`${this.step} ${what}\n`)
     await operation()
   }
 
@@ -395,7 +394,8 @@ it.each(Array.from({ length: SEEDS }, (_, i) => first + i))(
   async (seed) => {
     const history = new History(seed)
     await history.run(OPERATIONS)
-    if (process.env.VERBOSE) process.stdout.write(`SEED=${seed} ${JSON.stringify(history.counts)}\n`)
+    if (process.env.VERBOSE)
+      process.stdout.write(`history.test.ts: SEED=${seed} ${JSON.stringify(history.counts)}\n`)
   },
   60_000 + OPERATIONS * 200,
 )
