@@ -116,7 +116,7 @@ describe('imports', () => {
 describe('files', () => {
   it('are used by something', () => {
     const used = new Set(files.flatMap((file) => [...file.runtime, ...file.types]))
-    const entries = /^(src\/main|bench\/.*|test\/.*)\.ts$/
+    const entries = /^(src\/main|src\/inspect\/main|bench\/.*|test\/.*)\.ts$/
     const dead = files.filter((file) => !used.has(file.path) && !entries.test(file.path))
     expect(dead.map((file) => file.path)).toEqual([])
   })

@@ -179,7 +179,8 @@ function pageId(kind: PageKind, number: number): number {
   return kind * 2 ** 32 + number
 }
 
-function labelsText(labels: Labels): string {
+/** As `metric{label="value", …}`. */
+export function labelsText(labels: Labels): string {
   const { pairs } = labels
   const parts: string[] = []
   for (let i = 0; i < pairs.length; i += 2) {

@@ -56,7 +56,7 @@ export class TombstoneLog {
     for await (const pages of store.scan({ gte: keyOf(0), lt: keyOf(2 ** 32 - 1) })) {
       for (const page of pages) {
         lastNumber = Math.max(lastNumber, numberOf(page.key))
-        const tombstone = parse(page, store.path, onDamage)
+        const tombstone = parseTombstone(page, store.path, onDamage)
         if (tombstone !== undefined) tombstones.push(tombstone)
       }
     }
@@ -170,7 +170,8 @@ function checksum(key: Uint8Array, page: Uint8Array): number {
   return crc32(page.subarray(PAGE_HEADER), crc32(key))
 }
 
-function parse(
+/** Undefined when the page is damaged, which is told; `path` is for the message. Throws NEWER_FORMAT. */
+export function parseTombstone(
   { key, value }: Page,
   path: string,
   onDamage: (error: StorageError) => void,

@@ -74,6 +74,35 @@ export async function* levelEntries(path: string): AsyncGenerator<LevelEntry> {
   }
 }
 
+/**
+ * The same, but only of files that are in use: of others, which LevelDB is about to remove, what was deleted may be back.
+ * Where the list of them is damaged, of all.
+ */
+export async function* liveEntries(path: string): AsyncGenerator<LevelEntry> {
+  const live = await readLiveFiles(path)
+  for (const name of await readdir(path)) {
+    const number = Number.parseInt(name, 10)
+    if (TABLE.test(name) && live?.tables.has(number) !== false) {
+      yield* tableEntries(await readFile(join(path, name)))
+    } else if (LOG.test(name) && !(live !== undefined && number < live.logNumber)) {
+      yield* logEntries(await readFile(join(path, name)))
+    }
+  }
+}
+
+/** Undefined when it cannot be read. */
+async function readLiveFiles(path: string): Promise<LiveFiles | undefined> {
+  try {
+    const manifest = (await readFile(join(path, 'CURRENT'), 'latin1')).trimEnd()
+    if (!MANIFEST.test(manifest)) return undefined
+    return readManifest(await readFile(join(path, manifest)))
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    if (!isMissing && !(error instanceof StorageError)) throw error
+    return undefined
+  }
+}
+
 /** A record of a log is a batch: u64 sequence, u32 count, then u8 type, varint length, key and for a value the same. */
 function* logEntries(bytes: Uint8Array): Generator<LevelEntry> {
   for (const record of logRecords(bytes)) {
