@@ -42,7 +42,5 @@ export function verifyPages({ id, pages }: FoundBlock, print: Print): void {
   for (let i = 0; i < postings.length; i++) if (pages.postingsPage(i) === undefined) lost++
   for (let i = 0; i < chunks.length; i++) if (pages.chunkPage(i) === undefined) lost++
   const count = series.length + postings.length + chunks.length
-  print(
-    `block ${blockName(id)}: ${count} pages read, ${lost === 0 ? 'all are whole' : `${lost} are damaged`}`,
-  )
+  print(`block ${blockName(id)}: ${count} pages read, damaged: ${lost}`)
 }

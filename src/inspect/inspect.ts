@@ -137,7 +137,7 @@ function printLog(log: LogContents | undefined, damage: Set<string>, print: Prin
   }
   const { generations, oldest, gaps } = log
   print(
-    `write-ahead log: ${generations.length} generations, the oldest on record is ${oldest ?? 'not known'}`,
+    `generations in the write-ahead log: ${generations.length}, the oldest on record is ${oldest ?? 'not known'}`,
   )
   for (const what of log.damage) damage.add(`wal: ${what}`)
   for (const { generation, firstPage, finalPage } of gaps) {
