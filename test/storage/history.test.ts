@@ -81,7 +81,6 @@ class History {
   private readonly random: Prng
   private readonly where: string
   private readonly windowMs: number
-  private readonly isThreaded: boolean
   private readonly folders: string[] = []
   private readonly arrivals = new Arrivals()
   /** Until the first reopening. */
@@ -98,7 +97,6 @@ class History {
     this.random = prng(seed)
     this.where = `SEED=${seed}`
     this.windowMs = this.random.chance(0.5) ? 0 : this.random.pick([600_000, 2 * HOUR_MS, 30 * HOUR_MS])
-    this.isThreaded = this.random.chance(0.1)
     this.memory = new MemoryStorage({ outOfOrderWindowMs: this.windowMs })
   }
 
@@ -151,7 +149,8 @@ class History {
     this.db = await Database.open({
       path: this.path,
       turnMs: 0,
-      isThreaded: this.isThreaded,
+      // Threads take most of the time; each life of the store has them or not.
+      isThreaded: this.random.chance(0.07),
       limits: { headBytesMax: 64 * 2 ** 20, outOfOrderWindowMs: this.windowMs },
       onTrouble: (error) => expect.unreachable(`${this.about}: ${error.stack}`),
       onDamage: (note) => expect.unreachable(`${this.about}: ${JSON.stringify(note)}`),
