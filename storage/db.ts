@@ -12,6 +12,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlockCatalog, type CatalogBlock } from './block/catalog.ts'
 import type { DamageNote as BlockDamage } from './block/format.ts'
+import { openState } from './block/open-state.ts'
 import { BlockReader } from './block/reader.ts'
 import type { Retention } from './block/retention.ts'
 import { BlockShelf } from './block/shelf.ts'
@@ -38,7 +39,7 @@ import { MemoryGuard, type MemoryState } from './memory-guard.ts'
 import type { Matcher } from './model/matcher.ts'
 import { SLAB_BYTES_MAX, Slab } from './slab/slab.ts'
 import { StorageQueryable } from './storage-querier.ts'
-import { Store } from './store.ts'
+import type { Store } from './store.ts'
 import { runInThread, runUpkeepTask, type StopWord, type UpkeepResults, type UpkeepTask } from './upkeep.ts'
 import { CommitLog } from './wal/commit-log.ts'
 import { clearGenerations } from './wal/oldest.ts'
@@ -228,7 +229,7 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
       const damage = new DamageRegistry((note) => options.onDamage?.(note))
       const log = await openLog(path, Date.now(), (note) => damage.add(note))
       closers.push(() => log.store.close())
-      const state = await Store.open(join(path, 'state'), { createIfMissing: true, isShared: false })
+      const state = await openState(path, Date.now(), (note) => damage.add(note))
       closers.push(() => state.close())
       const logged = log.generations.map(({ number }) => number)
       const parts = await openParts(path, logged, state, damage)

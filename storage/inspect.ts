@@ -9,7 +9,7 @@ import { diskBytes } from './block/disk-size.ts'
 import type { BlockMeta, DamageNote } from './block/format.ts'
 import type { PageDirectory } from './block/meta-page.ts'
 import { PageCache } from './block/page-cache.ts'
-import { parseTombstone } from './block/tombstone-log.ts'
+import { parseTombstones } from './block/tombstone-log.ts'
 import type { Tombstone } from './block/tombstones.ts'
 import { StorageError } from './errors.ts'
 import { checkLevelFolder, hasLevelFiles, liveEntries } from './level/folder.ts'
@@ -25,7 +25,6 @@ const TRIES = 5
 const CACHE_BYTES = 32 * 2 ** 20
 /** First bytes of keys. */
 const LOG_PAGE_TAG = 0x72 // 'r'
-const TOMBSTONE_TAG = 0x74 // 't'
 
 export interface FoundBlock {
   id: number
@@ -225,9 +224,8 @@ function labelsOf(bytes: Uint8Array, start: number, end: number): Labels {
 export async function readTombstones(path: string, onDamage: (what: string) => void): Promise<Tombstone[]> {
   const folder = join(path, 'state')
   if (!(await hasLevelFiles(folder))) return []
-  const pages = (await stable(() => livePages(folder))).filter(({ key }) => key[0] === TOMBSTONE_TAG)
-  const tombstones = pages.map((page) => parseTombstone(page, folder, ({ message }) => onDamage(message)))
-  return tombstones.filter((tombstone) => tombstone !== undefined)
+  const pages = await stable(() => livePages(folder))
+  return parseTombstones(pages, folder, ({ message }) => onDamage(message))
 }
 
 export interface QuarantinedThing {

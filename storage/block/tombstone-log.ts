@@ -1,13 +1,14 @@
 /**
  * Tombstones on disk, in the LevelDB database `state/`.
  *
- * Key, 5 bytes:  't', u32 number (big-endian, so that keys sort by it).
+ * Key, 5 bytes:  't', u32 number (big-endian, so that keys sort by it); and the same page once more under 'u', u32 number:
+ * what was deleted must not come back for a flipped bit.
  *
  * Page, numbers little-endian:
  *
  *   byte 0       version of the format: 1
  *   bytes 1–3    0
- *   bytes 4–7    u32 CRC-32 of the key and of bytes 8 to the end
+ *   bytes 4–7    u32 CRC-32 of the key, bytes 0–3, and bytes 8 to the end
  *   bytes 8–15   f64 mint      bytes 16–23  f64 maxt: Unix ms, both inclusive
  *   bytes 24–27  u32 newest generation that it hides samples of
  *   bytes 28–31  u32 number of matchers; a matcher:
@@ -20,6 +21,7 @@ import { type Page, Store } from '../store.ts'
 import type { MatcherText, Tombstone } from './tombstones.ts'
 
 const KEY_TAG = 0x74 // 't'
+const COPY_TAG = 0x75 // 'u'
 const KEY_BYTES = 5
 const PAGE_VERSION = 1
 const PAGE_HEADER = 8
@@ -44,22 +46,20 @@ export class TombstoneLog {
 
   /**
    * Reads what is there. `highestApplied`: the highest number that a block names, for numbers are not given twice.
-   * A damaged page stays where it is, is told, and hides nothing. Throws NEWER_FORMAT.
+   * A damaged page stays where it is, and is told; when its copy is damaged, too, it hides nothing. Throws NEWER_FORMAT.
    */
   static async open(
     store: Store,
     highestApplied: number,
     onDamage: (error: StorageError) => void,
   ): Promise<TombstoneLog> {
-    const tombstones: Tombstone[] = []
-    let lastNumber = highestApplied
-    for await (const pages of store.scan({ gte: keyOf(0), lt: keyOf(2 ** 32 - 1) })) {
-      for (const page of pages) {
-        lastNumber = Math.max(lastNumber, numberOf(page.key))
-        const tombstone = parseTombstone(page, store.path, onDamage)
-        if (tombstone !== undefined) tombstones.push(tombstone)
-      }
+    const pages: Page[] = []
+    for (const tag of [KEY_TAG, COPY_TAG]) {
+      for await (const some of store.scan({ gte: keyOf(tag, 0), lt: keyOf(tag, 2 ** 32 - 1) }))
+        pages.push(...some)
     }
+    const lastNumber = pages.reduce((last, { key }) => Math.max(last, numberOf(key)), highestApplied)
+    const tombstones = parseTombstones(pages, store.path, onDamage)
     return new TombstoneLog(store, tombstones, lastNumber)
   }
 
@@ -102,7 +102,7 @@ export class TombstoneLog {
     }
     this.pending.set(number, finalGeneration)
     try {
-      await this.store.write([pageOf(tombstone)], true)
+      await this.store.write(pagesOf(tombstone), true)
     } finally {
       this.pending.delete(number)
     }
@@ -113,25 +113,51 @@ export class TombstoneLog {
   /** Throws WRITE_FAILED. */
   async forget(numbers: readonly number[]): Promise<void> {
     for (const number of numbers) {
-      await this.store.clear({ gte: keyOf(number), lt: keyOf(number + 1) })
+      for (const tag of [KEY_TAG, COPY_TAG]) {
+        await this.store.clear({ gte: keyOf(tag, number), lt: keyOf(tag, number + 1) })
+      }
       this.tombstones = this.tombstones.filter((tombstone) => tombstone.number !== number)
     }
   }
 
   /** Writes all of them into a new database in this folder. Throws WRITE_FAILED. */
-  async copyTo(folder: string): Promise<void> {
-    const store = await Store.open(folder, { createIfMissing: true, isShared: false })
-    try {
-      await store.write(this.tombstones.map(pageOf), true)
-    } finally {
-      await store.close()
-    }
+  copyTo(folder: string): Promise<void> {
+    return writeTombstones(folder, this.tombstones)
   }
 }
 
-function keyOf(number: number): Uint8Array {
+/** Makes a database in this folder, which is not there yet. Throws WRITE_FAILED. */
+export async function writeTombstones(folder: string, tombstones: readonly Tombstone[]): Promise<void> {
+  const store = await Store.open(folder, { createIfMissing: true, isShared: false })
+  try {
+    await store.write(tombstones.flatMap(pagesOf), true)
+  } finally {
+    await store.close()
+  }
+}
+
+/**
+ * The tombstones of these pages, ascending by number; other pages are passed over. Of one that is damaged, page and copy, it
+ * is told. `path` is for the message. Throws NEWER_FORMAT.
+ */
+export function parseTombstones(
+  pages: Iterable<Page>,
+  path: string,
+  onDamage: (error: StorageError) => void,
+): Tombstone[] {
+  const found = new Map<number, Tombstone>()
+  for (const page of pages) {
+    if (page.key.length !== KEY_BYTES || (page.key[0] !== KEY_TAG && page.key[0] !== COPY_TAG)) continue
+    const tombstone = parse(page)
+    if (tombstone === undefined) onDamage(damaged(path, numberOf(page.key)))
+    else found.set(tombstone.number, tombstone)
+  }
+  return [...found.values()].sort((a, b) => a.number - b.number)
+}
+
+function keyOf(tag: number, number: number): Uint8Array {
   const key = new Uint8Array(KEY_BYTES)
-  key[0] = KEY_TAG
+  key[0] = tag
   new DataView(key.buffer).setUint32(1, number)
   return key
 }
@@ -140,7 +166,8 @@ function numberOf(key: Uint8Array): number {
   return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(1)
 }
 
-function pageOf(tombstone: Tombstone): Page {
+/** The page and its copy. */
+function pagesOf(tombstone: Tombstone): Page[] {
   const matchers = tombstone.matchers.map(({ name, op, value }) => ({
     op: OPERATORS.indexOf(op),
     name: Buffer.from(name),
@@ -161,30 +188,30 @@ function pageOf(tombstone: Tombstone): Page {
     at += name.copy(page, at)
     at += value.copy(page, at)
   }
-  const key = keyOf(tombstone.number)
-  page.writeUInt32LE(checksum(key, page), 4)
-  return { key, value: page }
+  return [KEY_TAG, COPY_TAG].map((tag) => {
+    const key = keyOf(tag, tombstone.number)
+    const value = Buffer.from(page)
+    value.writeUInt32LE(checksum(key, value), 4)
+    return { key, value }
+  })
 }
 
 function checksum(key: Uint8Array, page: Uint8Array): number {
-  return crc32(page.subarray(PAGE_HEADER), crc32(key))
+  return crc32(page.subarray(PAGE_HEADER), crc32(page.subarray(0, 4), crc32(key)))
 }
 
-/** Undefined when the page is damaged, which is told; `path` is for the message. Throws NEWER_FORMAT. */
-export function parseTombstone(
-  { key, value }: Page,
-  path: string,
-  onDamage: (error: StorageError) => void,
-): Tombstone | undefined {
+function damaged(path: string, number: number): StorageError {
+  const what = 'is damaged; if its copy is so, too, what it deleted is shown again'
+  return new StorageError('CORRUPTION', `${path}: tombstone ${number} ${what}`)
+}
+
+/** Undefined when it is damaged. */
+function parse({ key, value }: Page): Tombstone | undefined {
   const page = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  const place = `${path}: tombstone ${numberOf(key)}`
-  if (page.length < MATCHERS_AT || page.readUInt32LE(4) !== checksum(key, page)) {
-    onDamage(new StorageError('CORRUPTION', `${place} is damaged; what it deleted is shown again`))
-    return undefined
-  }
+  if (page.length < MATCHERS_AT || page.readUInt32LE(4) !== checksum(key, page)) return undefined
   if (page[0] > PAGE_VERSION) {
     const versions = `has version ${page[0]} of the format, this program reads up to ${PAGE_VERSION}`
-    throw new StorageError('NEWER_FORMAT', `${place} ${versions}`)
+    throw new StorageError('NEWER_FORMAT', `tombstone ${numberOf(key)} ${versions}`)
   }
   const matchers: MatcherText[] = []
   let at = MATCHERS_AT

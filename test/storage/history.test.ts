@@ -31,7 +31,7 @@ import { Arrivals, type Contents, contentsOf, differences, sampleText } from '..
 import { crashCopy } from '../harness/crash-copy.ts'
 import { type Prng, prng, testSeed } from '../harness/prng.ts'
 
-const OPERATIONS = Number(process.env.OPERATIONS ?? 400)
+const OPERATIONS = Number(process.env.OPERATIONS ?? 250)
 const SEEDS = Number(process.env.SEEDS ?? 5)
 const HOUR_MS = 3_600_000
 const KEEP_ALL = { timeMs: 0, sizeBytes: 0, percentage: 0 }

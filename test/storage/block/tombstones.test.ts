@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addInterval, hide, type Interval } from '../../../storage/block/intervals.ts'
 import { TombstoneLog } from '../../../storage/block/tombstone-log.ts'
@@ -231,16 +232,25 @@ describe('TombstoneLog', () => {
     const log = await open()
     await log.add(MATCHERS, RANGE)
     await log.add([], RANGE)
-    const key = new Uint8Array([0x74, 0, 0, 0, 2])
+    const [key, copyKey] = [new Uint8Array([0x74, 0, 0, 0, 2]), new Uint8Array([0x75, 0, 0, 0, 2])]
     const page = Buffer.from((await store.get(key))!)
+    const copy = (await store.get(copyKey))!
     for (const spoil of [(bytes: Buffer) => bytes.subarray(0, 9), (bytes: Buffer) => bytes.fill(7, 20, 21)]) {
-      await store.write([{ key, value: spoil(Buffer.from(page)) }], true)
-      damage = []
-      const again = await TombstoneLog.open(store, 0, (error) => damage.push(error))
-      expect(again.all.map(({ number }) => number)).toEqual([1])
-      expect(again.highest).toBe(2)
-      expect(damage.map(({ code }) => code)).toEqual(['CORRUPTION'])
-      expect(damage[0].message).toContain('tombstone 2 is damaged')
+      const spoilt = { key, value: spoil(Buffer.from(page)) }
+      for (const [value, left] of [
+        [copy, [1, 2]],
+        [copy.subarray(1), [1]],
+      ] as const) {
+        await store.write([spoilt, { key: copyKey, value }], true)
+        damage = []
+        const again = await TombstoneLog.open(store, 0, (error) => damage.push(error))
+        expect(again.all.map(({ number }) => number)).toEqual(left)
+        expect(again.highest).toBe(2)
+        expect(damage.map(({ code }) => code)).toEqual(
+          left.length === 2 ? ['CORRUPTION'] : ['CORRUPTION', 'CORRUPTION'],
+        )
+        expect(damage[0].message).toContain('tombstone 2 is damaged')
+      }
     }
   })
 
@@ -250,6 +260,7 @@ describe('TombstoneLog', () => {
     const key = new Uint8Array([0x74, 0, 0, 0, 1])
     const page = Buffer.from((await store.get(key))!)
     page[0] = 2
+    page.writeUInt32LE(crc32(page.subarray(8), crc32(page.subarray(0, 4), crc32(key))), 4)
     await store.write([{ key, value: page }], true)
     await expect(TombstoneLog.open(store, 0, () => {})).rejects.toMatchObject({ code: 'NEWER_FORMAT' })
   })
