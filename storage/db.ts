@@ -284,6 +284,7 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
   async deleteSeries(matchers: readonly Matcher[], mint: number, maxt: number): Promise<void> {
     await this.replaying
     const texts = matchers.map(({ name, op, value }) => ({ name, op, value }))
+    await this.guard.makeRoom()
     await this.keeper.delete(texts, mint, maxt)
   }
 

@@ -102,6 +102,7 @@ export class TombstoneLog {
     }
     this.pending.set(number, finalGeneration)
     try {
+      await this.recover()
       await this.store.write(pagesOf(tombstone), true)
     } finally {
       this.pending.delete(number)
@@ -112,12 +113,18 @@ export class TombstoneLog {
 
   /** Throws WRITE_FAILED. */
   async forget(numbers: readonly number[]): Promise<void> {
+    if (numbers.length > 0) await this.recover()
     for (const number of numbers) {
       for (const tag of [KEY_TAG, COPY_TAG]) {
         await this.store.clear({ gte: keyOf(tag, number), lt: keyOf(tag, number + 1) })
       }
       this.tombstones = this.tombstones.filter((tombstone) => tombstone.number !== number)
     }
+  }
+
+  /** After a failed write the store takes no other one until it was reopened. */
+  private async recover(): Promise<void> {
+    if (this.store.hasFailed) await this.store.reopen()
   }
 
   /** Writes all of them into a new database in this folder. Throws WRITE_FAILED. */

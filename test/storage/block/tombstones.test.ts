@@ -216,6 +216,20 @@ describe('TombstoneLog', () => {
     await open()
   })
 
+  it('is taken again after a write that failed', async () => {
+    const log = await open()
+    const broken = { key: new Uint8Array([2]), value: undefined as unknown as Uint8Array }
+    await expect(store.write([broken], true)).rejects.toMatchObject({ code: 'WRITE_FAILED' })
+    expect(store.hasFailed).toBe(true)
+    const tombstone = await log.add([], RANGE)
+    await expect(store.write([broken], true)).rejects.toMatchObject({ code: 'WRITE_FAILED' })
+    await log.forget([])
+    expect(log.all).toEqual([tombstone])
+    await log.forget([tombstone.number])
+    await store.close()
+    expect((await open()).all).toEqual([])
+  })
+
   it('can be copied', async () => {
     const log = await open()
     await log.add(MATCHERS, RANGE)
