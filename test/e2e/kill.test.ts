@@ -2,7 +2,9 @@
 // goes on scraping on time.
 // Method: the real program scrapes an exporter in this process, which counts the requests and whose pages are
 // told apart by their numbers. `kill -9` at a random moment, KILLS times; what a query had shown before, and
-// what the exporter saw, is compared with what the next life answers.
+// what the exporter saw, is compared with what the next life answers. Generations are cut every two seconds, and series of
+// a second job deleted, so that kills fall into writes and merges of blocks, too.
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -92,7 +94,7 @@ function expectWholePages(after: Shown, instance: string, where: string): void {
 }
 
 async function expectNoneTwice(api: ApiClient, after: Shown, timeMs: number, where: string): Promise<void> {
-  const levels = await api.query('count_over_time(load_level[1h])', timeMs)
+  const levels = await api.query('count_over_time(load_level{job="counting"}[1h])', timeMs)
   expect(levels.length, where).toBe(SERIES)
   for (const { metric, value } of levels) {
     const key = [...after.keys()].find((one) => one.includes(`"series":"${metric.series}"`))!
@@ -104,6 +106,20 @@ async function expectNoneTwice(api: ApiClient, after: Shown, timeMs: number, whe
     )
     expect(Number(value[1]), `${where} ${key}`).toBe(distinct.size)
   }
+}
+
+const THROW_AWAY = '{job="throw-away"}'
+
+/** Deletes what is shown of the second job; returns the newest time of it, Unix s. */
+async function throwAway(api: ApiClient, where: string): Promise<number> {
+  const newest = Math.max(0, ...(await timesThrownAway(api)))
+  const deleted = await api.post(`/api/v1/admin/tsdb/delete_series?match[]=${encodeURIComponent(THROW_AWAY)}`)
+  expect(deleted.status, `${where} ${deleted.body}`).toBe(204)
+  return newest
+}
+
+async function timesThrownAway(api: ApiClient): Promise<number[]> {
+  return (await api.matrix(`${THROW_AWAY}[1h]`)).flatMap(({ values }) => values.map(([t]) => t))
 }
 
 function expectNoSlotMissed(arrivals: readonly number[], where: string): void {
@@ -135,25 +151,32 @@ describe(`kill -9, ${KILLS} times`, () => {
         'global: {scrape_interval: 1s}',
         'scrape_configs:',
         `- {job_name: counting, static_configs: [{targets: ['${exporter.address}']}]}`,
+        `- {job_name: throw-away, metrics_path: /more, static_configs: [{targets: ['${exporter.address}']}]}`,
       ].join('\n')
-      const start = () => startNarthex({ config, dataPath, port })
+      const args = ['--storage.head-cut-span=2s', '--web.enable-admin-api']
+      const start = () => startNarthex({ config, dataPath, port, args })
       const api = new ApiClient(`http://127.0.0.1:${port}`)
       // Not timed: it may be the program's first start on this machine, its code not compiled and not in memory.
       server = await start()
       await waitUntilReady(server)
       await firstScrapeDelayMs(exporter, server.startedAtMs)
 
+      let deletedUpTo = 0
       for (let round = 1; round <= KILLS; round++) {
         const where = `SEED=${seed} round=${round} pid=${server.pid}`
         await sleep(random.int(1500, 4000))
         const page = exporter.served.at(-1)!.page
         const before = await everythingUpTo(api, exporter.address, page, where)
-        await sleep(random.int(0, 1000))
+        if (random.chance(0.5)) deletedUpTo = Math.max(deletedUpTo, await throwAway(api, where))
+        const isCleaning = random.chance(0.3)
+        const cleaning = isCleaning && api.post('/api/v1/admin/tsdb/clean_tombstones').catch(() => undefined)
+        if (!isCleaning) await sleep(random.int(0, 1000))
         // This one races with the kill, and counts when its answer came through.
         const racing = everything(api).catch(() => before)
         await sleep(random.int(0, 40))
         const killedAtMs = Date.now()
         await server.kill()
+        await cleaning
         const shown = await racing
         expectAllOf(before, shown, where)
         const arrivals = exporter.arrivals('/metrics', server.startedAtMs).filter((at) => at <= killedAtMs)
@@ -166,10 +189,13 @@ describe(`kill -9, ${KILLS} times`, () => {
         const after = await everything(api)
         expectAllOf(shown, after, where)
         expectWholePages(after, exporter.address, where)
+        const back = (await timesThrownAway(api)).filter((t) => t <= deletedUpTo)
+        expect(back, `${where} deleted up to ${deletedUpTo}`).toEqual([])
         // Not up to now: a scrape may be on its way between the two queries.
         const newestMs = 1000 * Math.max(...after.get(COUNTER(exporter.address))!.map(([t]) => Number(t)))
         await expectNoneTwice(api, after, newestMs, where)
       }
+      expect(readdirSync(join(dataPath, 'narthex', 'blocks')).length).toBeGreaterThan(0)
       expect(await server.stop()).toBe(0)
     },
     60_000 + KILLS * 25_000,
