@@ -226,6 +226,8 @@ async function openDatabase(path: string, options: StoreOptions): Promise<Databa
     cacheSize: 0,
     // Pages are packed already.
     compression: false,
+    // Keys are small beside their pages; written whole, each entry of a damaged block can be made out by itself.
+    blockRestartInterval: 1,
   }) as Database
   try {
     await db.open()

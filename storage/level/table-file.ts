@@ -57,7 +57,9 @@ export function findTableDamage(bytes: Uint8Array): string | undefined {
 export function* tableEntries(bytes: Uint8Array): Generator<LevelEntry> {
   for (const handle of findBlocks(bytes)) {
     try {
-      for (const { key, value } of blockEntries(readBlock(bytes, handle))) {
+      const isGood = isBlockGood(bytes, handle)
+      const block = readBlock(bytes, handle)
+      for (const { key, value } of isGood ? blockEntries(block) : likelyEntries(block)) {
         if (key.length < 8) continue
         const tail = key.length - 8
         const sequence = (u32At(key, tail + 4) * 2 ** 32 + u32At(key, tail)) / 256
@@ -65,6 +67,40 @@ export function* tableEntries(bytes: Uint8Array): Generator<LevelEntry> {
       }
     } catch (error) {
       // The rest of this block is not to be made out; the next one begins by itself.
+      if (!(error instanceof StorageError)) throw error
+    }
+  }
+}
+
+function isBlockGood(bytes: Uint8Array, handle: Handle): boolean {
+  try {
+    checkBlock(bytes, handle)
+    return true
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    return false
+  }
+}
+
+/** A key of ours with the 8 bytes that LevelDB adds. */
+const LIKELY_KEY_BYTES_MAX = 40
+
+/** What can be made out of a damaged block: entries with a whole key, as our stores write them all, wherever one may begin. */
+function* likelyEntries(block: Uint8Array): Generator<{ key: Uint8Array; value: Uint8Array }> {
+  for (let at = 0; at + 3 < block.length; at++) {
+    const keyBytes = block[at + 1]
+    if (block[at] !== 0 || keyBytes <= 8 || keyBytes > LIKELY_KEY_BYTES_MAX) continue
+    try {
+      const reader = new ByteReader(block.subarray(at + 2))
+      const valueBytes = reader.varint()
+      const keyAt = at + 2 + reader.skip(keyBytes)
+      const valueAt = at + 2 + reader.skip(valueBytes)
+      yield {
+        key: block.subarray(keyAt, keyAt + keyBytes),
+        value: block.subarray(valueAt, valueAt + valueBytes),
+      }
+    } catch (error) {
+      // No entry begins here, or one that is cut short.
       if (!(error instanceof StorageError)) throw error
     }
   }

@@ -95,8 +95,8 @@ describe('LevelDB files', () => {
       const right = [...tableEntries(damaged)].filter(
         ({ key, value }) => written.get(latin1(key)) === latin1(value),
       )
-      // A block holds some entries if they are small, and a key is built upon the one before.
-      expect(right.length, where).toBeGreaterThan(25)
+      // Keys are written whole, so that an entry is found whatever is in front of it.
+      expect(right.length, where).toBeGreaterThanOrEqual(59)
       // In the footer there are zeros that nobody reads, and a number may be written in a longer way.
       const isFooter = at >= bytes.length - 48
       if (isFooter) expect(right.length, where).toBe(60)
