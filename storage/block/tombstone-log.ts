@@ -103,7 +103,10 @@ export class TombstoneLog {
     this.pending.set(number, finalGeneration)
     try {
       await this.recover()
-      await this.store.write(pagesOf(tombstone), true)
+      // One after the other: in LevelDB's log a flipped bit costs all that was written together.
+      const [page, copy] = pagesOf(tombstone)
+      await this.store.write([page], false)
+      await this.store.write([copy], true)
     } finally {
       this.pending.delete(number)
     }
@@ -137,7 +140,15 @@ export class TombstoneLog {
 export async function writeTombstones(folder: string, tombstones: readonly Tombstone[]): Promise<void> {
   const store = await Store.open(folder, { createIfMissing: true, isShared: false })
   try {
-    await store.write(tombstones.flatMap(pagesOf), true)
+    const pages = tombstones.map(pagesOf)
+    await store.write(
+      pages.map(([page]) => page),
+      false,
+    )
+    await store.write(
+      pages.map(([, copy]) => copy),
+      true,
+    )
   } finally {
     await store.close()
   }
@@ -174,7 +185,7 @@ function numberOf(key: Uint8Array): number {
 }
 
 /** The page and its copy. */
-function pagesOf(tombstone: Tombstone): Page[] {
+function pagesOf(tombstone: Tombstone): [page: Page, copy: Page] {
   const matchers = tombstone.matchers.map(({ name, op, value }) => ({
     op: OPERATORS.indexOf(op),
     name: Buffer.from(name),
@@ -195,12 +206,13 @@ function pagesOf(tombstone: Tombstone): Page[] {
     at += name.copy(page, at)
     at += value.copy(page, at)
   }
-  return [KEY_TAG, COPY_TAG].map((tag) => {
+  const underTag = (tag: number): Page => {
     const key = keyOf(tag, tombstone.number)
     const value = Buffer.from(page)
     value.writeUInt32LE(checksum(key, value), 4)
     return { key, value }
-  })
+  }
+  return [underTag(KEY_TAG), underTag(COPY_TAG)]
 }
 
 function checksum(key: Uint8Array, page: Uint8Array): number {

@@ -46,24 +46,33 @@ export function findLogDamage(bytes: Uint8Array): number {
 export function* logRecords(bytes: Uint8Array): Generator<Uint8Array> {
   let parts: Uint8Array[] = []
   for (let at = 0; at + HEADER <= bytes.length; ) {
-    const left = BLOCK - (at % BLOCK)
-    const end = recordEnd(bytes, at)
-    if (left < HEADER || end > Math.min(at + left, bytes.length)) {
-      at += left
+    if (!isRecord(bytes, at)) {
+      // Its length is not to be trusted: the next one is where one fits, at the latest where a block begins.
+      parts = []
+      at++
       continue
     }
-    const isGood = maskedCrc(bytes, at + 6, end) === u32At(bytes, at)
     const type = bytes[at + 6]
-    if (!isGood || type === WHOLE || type === FIRST) parts = []
-    const isPart = isGood && (type === WHOLE || type === FIRST || parts.length > 0)
+    const end = recordEnd(bytes, at)
+    if (type === WHOLE || type === FIRST) parts = []
+    const isPart = type === WHOLE || type === FIRST || parts.length > 0
     if (isPart) parts.push(bytes.subarray(at + HEADER, end))
     if (isPart && (type === WHOLE || type === LAST)) {
       yield parts.length === 1 ? parts[0] : Buffer.concat(parts)
       parts = []
     }
-    // Behind a wrong checksum the length is not to be trusted; the next block begins with a record.
-    at = isGood ? end : at + left
+    const left = BLOCK - (end % BLOCK)
+    at = left < HEADER ? end + left : end
   }
+}
+
+/** Whether a record as it was written begins here. */
+function isRecord(bytes: Uint8Array, at: number): boolean {
+  const type = bytes[at + 6]
+  const end = recordEnd(bytes, at)
+  const blockEnd = at - (at % BLOCK) + BLOCK
+  if (type < WHOLE || type > LAST || end > Math.min(blockEnd, bytes.length)) return false
+  return maskedCrc(bytes, at + 6, end) === u32At(bytes, at)
 }
 
 function recordEnd(bytes: Uint8Array, at: number): number {
