@@ -7,6 +7,7 @@
  * has a connection of its own, and its end by timeout destroys it.
  */
 import { quoteGo } from '../telemetry/quote.ts'
+import { giveBodyBuffer } from './body-buffers.ts'
 import { Connections } from './connections.ts'
 import {
   type Answer,
@@ -31,6 +32,8 @@ export interface GetResponse {
   body: Buffer
   /** '' when the answer had none. */
   contentType: string
+  /** To be called when the body is not read any more, so that its memory can be used again; or never. */
+  release?(): void
 }
 
 const REDIRECTS_MAX = 10
@@ -141,8 +144,11 @@ async function readAnswer(answer: Answer, limit: number): Promise<GetResponse> {
     const status = answer.statusText === '' ? `${answer.status}` : `${answer.status} ${answer.statusText}`
     throw new HttpError('STATUS', `server returned HTTP status ${status}`)
   }
-  const body = answer.isGzip ? await gunzip(answer.body, bodyLimit(limit)) : answer.body
-  return { body, contentType: answer.contentType }
+  const { contentType } = answer
+  if (!answer.isGzip) return { body: answer.body, contentType }
+  const body = await gunzip(answer.body, bodyLimit(limit))
+  const release = () => giveBodyBuffer(Buffer.from(body.buffer))
+  return { body, contentType, release }
 }
 
 function firstHop({ scheme, authority, path, unixSocket }: GetRequest): Hop {

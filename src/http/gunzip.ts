@@ -6,7 +6,9 @@
  */
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
+import { giveBodyBuffer, takeBodyBuffer } from './body-buffers.ts'
 import { HttpError } from './http-error.ts'
+import { Inflater } from './inflater.ts'
 
 const SYNC_COMPRESSED_MAX = 64 * 1024
 /** About 2 ms of work. */
@@ -34,8 +36,18 @@ export async function gunzip(compressed: Buffer, limitBytes: number): Promise<Bu
   }
 }
 
+const inflater = Inflater.tryMake()
+
 /** Undefined when it is more than `maxOutputLength`. */
 function gunzipHere(compressed: Buffer, maxOutputLength: number): Buffer | undefined {
+  if (inflater !== undefined) {
+    const output = takeBodyBuffer(pieceBytes(compressed, maxOutputLength))
+    const length = inflater.inflate(compressed, output)
+    if (length >= 0 && length <= maxOutputLength) return output.subarray(0, length)
+    giveBodyBuffer(output)
+    if (length > maxOutputLength) return undefined
+    // The trailer lied about the length: the long way, in pieces.
+  }
   try {
     return zlib.gunzipSync(compressed, {
       maxOutputLength,

@@ -11,7 +11,7 @@ import { type Clock, MAX_DELAY_MS, type Timer } from './clock.ts'
 import type { FailureLog } from './failure-log.ts'
 import { goDurationText, type ScrapeMetrics } from './metrics.ts'
 import { isDue, nextTick, type Schedule, snappedMs, tickAfter } from './schedule.ts'
-import { type FetchedPage, type ScrapeSharing, ScrapeState, type WrittenPage } from './scrape-state.ts'
+import { type ScrapeSharing, ScrapeState, type WrittenPage } from './scrape-state.ts'
 import type { ScrapeSettings } from './settings.ts'
 import type { ActiveTarget, MetricMetadata, TargetHealth } from './status.ts'
 import type { Target } from './target.ts'
@@ -228,7 +228,7 @@ export class ScrapeLoop {
     const startedMs = clock.monotonicMs()
     this.observeInterval(startedMs)
 
-    let fetched: FetchedPage | undefined
+    let fetched: GetResponse | undefined
     let failure: Error | undefined
     if (this.forcedError !== '') failure = new Error(this.forcedError)
     else {
@@ -245,7 +245,9 @@ export class ScrapeLoop {
 
     // Only one batch of a target is on its way: what is appended now is checked against the one before.
     await this.committing
+    const bodyBytes = fetched?.body.length ?? 0
     const written = await this.state.writePage(fetched, settings, { scrapeMs, nowMs: clock.now() })
+    fetched?.release?.()
     this.countPage(written, failure)
     failure ??= written.error
     const durationSeconds = (clock.monotonicMs() - startedMs) / 1000
@@ -264,7 +266,7 @@ export class ScrapeLoop {
         seriesAdded: written.seriesAdded,
         timeoutSeconds: this.options.target.timeoutMs / 1000,
         sampleLimit: settings.pageRules.sampleLimit,
-        bodyBytes: isBodySizeLimit(failure) ? -1 : (fetched?.body.length ?? 0),
+        bodyBytes: isBodySizeLimit(failure) ? -1 : bodyBytes,
       },
       settings.withExtraMetrics,
     )

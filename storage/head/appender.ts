@@ -4,22 +4,20 @@ import type { Appender, CommitCounts, SeriesRef } from '../interface.ts'
 import type { FloatHistogram } from '../model/histogram.ts'
 import type { Labels } from '../model/labels.ts'
 import { type HistogramKind, KIND_FLOAT, type Kind, type PlainKind } from '../model/sample.ts'
-import { emptyBatch, growBatch } from './batch.ts'
+import { type GatheredBatch, growBatch } from './batch.ts'
 import type { Head } from './head.ts'
 import { type AppendBounds, encodeHistogram } from './series-row.ts'
 
-const CAPACITY_MIN = 64
-
 export class HeadAppender implements Appender {
   private readonly head: Head
-  private refs = new Float64Array(CAPACITY_MIN)
-  private readonly batch = emptyBatch(CAPACITY_MIN)
+  private readonly batch: GatheredBatch
   /** The head's bounds when this appender was made, so that a batch does not push out its own samples. */
   private readonly bounds: AppendBounds
   private isSpent = false
 
   constructor(head: Head) {
     this.head = head
+    this.batch = head.batches.take()
     this.bounds = head.bounds
   }
 
@@ -56,21 +54,31 @@ export class HeadAppender implements Appender {
 
   async commit(): Promise<CommitCounts> {
     this.spend()
-    if (this.batch.length === 0) return { appended: 0, outOfOrder: 0 }
-    const counts = this.head.apply(this.refs, this.batch, this.bounds)
-    await this.head.durable()
+    const { head, batch } = this
+    let counts: CommitCounts = { appended: 0, outOfOrder: 0 }
+    let durable: Promise<void> | undefined
+    try {
+      if (batch.length > 0) {
+        counts = head.apply(batch, this.bounds)
+        durable = head.durable()
+      }
+    } finally {
+      head.batches.give(batch)
+    }
+    await durable
     return counts
   }
 
   rollback(): void {
     this.spend()
+    this.head.batches.give(this.batch)
   }
 
   private add(ref: SeriesRef, t: number, v: number, kind: Kind): void {
     const { batch } = this
     const i = batch.length
-    if (i === this.refs.length) this.grow()
-    this.refs[i] = ref
+    if (i === batch.refs.length) growBatch(batch, 2 * i)
+    batch.refs[i] = ref
     batch.t[i] = t
     batch.v[i] = v
     batch.kind[i] = kind
@@ -80,12 +88,5 @@ export class HeadAppender implements Appender {
   private spend(): void {
     if (this.isSpent) throw new StorageError('CLOSED', 'the appender was committed or rolled back before')
     this.isSpent = true
-  }
-
-  private grow(): void {
-    const refs = new Float64Array(this.refs.length * 2)
-    refs.set(this.refs)
-    this.refs = refs
-    growBatch(this.batch, refs.length)
   }
 }

@@ -21,6 +21,7 @@ import { type HistogramKind, isHistogramKind, KIND_FLOAT, type Kind } from '../m
 import { EXTENT_BYTES, Retirements, type Slab } from '../slab/slab.ts'
 import type { CommitLog } from '../wal/commit-log.ts'
 import type { SampleBatch } from '../wal/samples.ts'
+import { BatchPool, type GatheredBatch } from './batch.ts'
 import { Departed } from './departed.ts'
 import { Directory, type ListedBlock } from './directory.ts'
 import { type Generation, GenerationWriter, generationOwner, tableOwner } from './generation.ts'
@@ -121,6 +122,7 @@ export class Head {
   /** Tables in use, by their number. */
   private readonly tables = new Map<number, SeriesTable>()
   private readonly departed = new Departed()
+  readonly batches = new BatchPool()
   private maxt = Number.NEGATIVE_INFINITY
   /** The newest time when the present generation was opened, −Infinity when there was none. */
   private cutT = Number.NEGATIVE_INFINITY
@@ -225,15 +227,15 @@ export class Head {
   }
 
   /**
-   * Puts a batch into the log and the rows; [0, length) of `refs` and the columns. Samples that lost their place
+   * Puts a batch into the log and the rows. Samples that lost their place
    * since they were checked are left out. `batch.index` is overwritten, and the batch is as long as what was taken.
    * Throws CLOSED, and NO_MEMORY before any of it was taken.
    */
-  apply(refs: Float64Array, batch: SampleBatch, bounds: AppendBounds): CommitCounts {
+  apply(batch: GatheredBatch, bounds: AppendBounds): CommitCounts {
     if (this.log.hasClosed) throw new StorageError('CLOSED', 'the storage is closed')
     const count = batch.length
     for (let i = 0; i < count; i++) {
-      const index = this.resolve(refs[i])
+      const index = this.resolve(batch.refs[i])
       batch.index[i] = index < 0 ? INDEX_NONE : index
     }
     if (this.freeBytes < count * SAMPLE_WORDS_MAX * 8 + 4 * EXTENT_BYTES) {
