@@ -169,7 +169,7 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
     const slab = Slab.reserve(limits.headBytesMax * 2 + 2 * SLACK_BYTES)
     this.slab = slab
     this.log = new CommitLog(store, firstGeneration, {
-      turnMs: options.turnMs ?? 20,
+      turnMs: options.turnMs ?? 50,
       syncIntervalMs: options.syncIntervalMs ?? 1000,
       retryMs: options.retryMs ?? 1000,
       bufferBytesMax: LOG_BUFFER_BYTES,

@@ -16,6 +16,7 @@ import { BlockSource } from './head/block-source.ts'
 import { type ReplayLimits, type ReplayResult, replayGenerations } from './head/replay.ts'
 import { Slab } from './slab/slab.ts'
 import { Store } from './store.ts'
+import { lowerThreadPriority } from './thread-priority.ts'
 
 /** Makes generations anew from the log; the oldest ones become blocks when they do not fit into memory. */
 export interface ReplayTask {
@@ -62,6 +63,7 @@ export interface UpkeepResults {
   check: boolean
 }
 
+const UPKEEP_NICE = 10
 /** Of one core: merges have time. */
 const MERGE_SHARE = 0.5
 
@@ -164,6 +166,8 @@ export function runInThread<T extends UpkeepTask>(
 }
 
 async function runThread({ upkeep, buffer, stop }: ThreadData): Promise<void> {
+  // A start waits for the replay.
+  if (upkeep.kind !== 'replay') lowerThreadPriority(UPKEEP_NICE)
   const post = (message: FromThread) => parentPort!.postMessage(message)
   const store =
     upkeep.kind === 'replay'

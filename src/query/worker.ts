@@ -5,6 +5,7 @@ import type { EngineOptions } from '../../promql/engine.ts'
 import type { DamageNote } from '../../storage/damage.ts'
 import type { StorageHandle } from '../../storage/db.ts'
 import type { HeadStatistics, Queryable } from '../../storage/interface.ts'
+import { lowerThreadPriority } from '../../storage/thread-priority.ts'
 import { QueryExecutor } from './executor.ts'
 import type { QueryRequest, QueryResponse } from './request.ts'
 
@@ -34,8 +35,12 @@ interface StorageModule {
   ): Queryable & HeadStatistics
 }
 
+/** Scrapes have to be on time; answers come as fast as that allows. */
+const QUERY_NICE = 5
+
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
+lowerThreadPriority(QUERY_NICE)
 const setup = workerData as WorkerSetup
 const { attachStorage } = (await import(setup.storageModule)) as StorageModule
 const queryable = attachStorage(setup.storageHandle, setup.workerIndex, (damage) =>

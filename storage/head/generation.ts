@@ -108,7 +108,7 @@ export class Generation {
 
   /** Address of the row of series `index` of the table, 0 when this generation has none. */
   rowAt(index: number): number {
-    return this.rows.has(index) ? this.rows.at(index) : 0
+    return this.rows.find(index)
   }
 
   stampTime(stamp: number): number {

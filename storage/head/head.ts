@@ -121,6 +121,8 @@ export class Head {
   private older: Generation[] = []
   /** Tables in use, by their number. */
   private readonly tables = new Map<number, SeriesTable>()
+  /** Address of the row that `resolve` found or began. */
+  private resolvedAt = 0
   private readonly departed = new Departed()
   readonly batches = new BatchPool()
   private maxt = Number.NEGATIVE_INFINITY
@@ -199,7 +201,7 @@ export class Head {
       throw error
     }
     if (index < 0) return APPEND_UNKNOWN_REF
-    return checkAppend(this.current, this.current.rowAt(index), t, v, kind, bounds, encoded)
+    return checkAppend(this.current, this.resolvedAt, t, v, kind, bounds, encoded)
   }
 
   /**
@@ -215,7 +217,8 @@ export class Head {
       if (from === undefined) return -1
       index = this.moveOver(from, index)
     }
-    if (!isInUse(this.slab, this.current.rowAt(index))) this.begin(index)
+    this.resolvedAt = this.current.rowAt(index)
+    if (!isInUse(this.slab, this.resolvedAt)) this.begin(index)
     return index
   }
 
@@ -509,6 +512,7 @@ export class Head {
   private begin(index: number): void {
     const { table, current } = this
     const at = current.reserveRow(index)
+    this.resolvedAt = at
     const isKnown = this.beginFromOlder(index, at)
     current.noteSeries(index)
     table.copyLabels(index, this.scratch)

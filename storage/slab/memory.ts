@@ -35,10 +35,12 @@ export class Rows {
     )
   }
 
-  /** Whether there is memory for row `index`; for rows made by `reserveOne`. */
-  has(index: number): boolean {
+  /** Address of row `index`, 0 where there is no memory for it; for rows made by `reserveOne`. */
+  find(index: number): number {
     const page = index >>> this.pageShift
-    return page < PAGES_MAX && Atomics.load(this.slab.u32, this.tableAt * 2 + page) !== 0
+    if (page >= PAGES_MAX) return 0
+    const pageAt = this.slab.u32[this.tableAt * 2 + page]
+    return pageAt === 0 ? 0 : pageAt + ((index & this.rowMask) << this.rowShift)
   }
 
   /** Writer: makes room for row `index`, where rows come in no order. Throws NO_MEMORY. */
