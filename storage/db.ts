@@ -185,6 +185,7 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
       limitBytes: options.memoryLimitBytes ?? 0,
       slab,
       onChange: options.onMemoryChange,
+      onError: (error) => this.trouble(error),
     })
     this.head = new Head(slab, this.log, firstGeneration, limits, admissionOf(guard, this.memory))
     this.keeper = new Keeper({

@@ -19,6 +19,8 @@ export interface MemoryGuardOptions {
   slab: Slab
   intervalMs?: number
   onChange?: (state: MemoryState) => void
+  /** The memory cannot be asked, as where no file can be opened any more. The state stays as it was. */
+  onError?: (error: unknown) => void
   /** For tests. */
   readBytes?: () => Promise<number>
 }
@@ -30,6 +32,7 @@ export class MemoryGuard {
   private readonly options: MemoryGuardOptions
   private readonly timer: NodeJS.Timeout
   private current: MemoryState
+  private hasReported = false
 
   constructor(options: MemoryGuardOptions) {
     this.options = options
@@ -46,8 +49,19 @@ export class MemoryGuard {
     return this.current.allowsSeries
   }
 
-  /** Looks now. */
+  /** Looks now. Never rejects. */
   async check(): Promise<void> {
+    try {
+      await this.look()
+      this.hasReported = false
+    } catch (error) {
+      // Once until it works again: this runs each second.
+      if (!this.hasReported) this.options.onError?.(error)
+      this.hasReported = true
+    }
+  }
+
+  private async look(): Promise<void> {
     const { limitBytes, slab, readBytes = readProcessBytes, onChange } = this.options
     const usedBytes = (await readBytes()) - slab.freedBytes
     const before = this.current.allowsSeries

@@ -88,3 +88,8 @@ export function bitsOf(value: number): bigint {
   float.setFloat64(0, value)
   return float.getBigUint64(0)
 }
+
+export function floatOf(bits: bigint): number {
+  float.setBigUint64(0, bits)
+  return float.getFloat64(0)
+}

@@ -1,6 +1,6 @@
 /** Reads a chunk as the section "Chunks" of docs/FORMAT.md says, and in no other way. */
 import type { Bytes } from './bytes.ts'
-import { bitsOf } from './bytes.ts'
+import { bitsOf, floatOf } from './bytes.ts'
 
 export interface ReadSample {
   t: number
@@ -236,11 +236,4 @@ function readHistograms(from: Bytes, count: number): ReadHistogram[] {
 
 function bucketsOf(spans: readonly { length: number }[]): number {
   return spans.reduce((sum, { length }) => sum + length, 0)
-}
-
-const float = new DataView(new ArrayBuffer(8))
-
-function floatOf(bits: bigint): number {
-  float.setBigUint64(0, bits)
-  return float.getFloat64(0)
 }

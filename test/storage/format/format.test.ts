@@ -1,15 +1,33 @@
 // Goal: docs/FORMAT.md is enough to write a reader from. Method: readers that were written from it and share no code with
-// storage/ read what storage/ writes: random chunks, and a whole block through a LevelDB of its own.
-import { cpSync } from 'node:fs'
+// storage/ read what storage/ writes: random chunks, and a whole block and log through a LevelDB of their own.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { isHistogramKind, type SampleColumns } from '../../../storage/model/sample.ts'
+import { APPENDED } from '../../../storage/errors.ts'
+import { HeadAppender } from '../../../storage/head/appender.ts'
+import { Head } from '../../../storage/head/head.ts'
+import type { FloatHistogram } from '../../../storage/model/histogram.ts'
+import { Labels } from '../../../storage/model/labels.ts'
+import {
+  type HistogramKind,
+  isHistogramKind,
+  KIND_FLOAT,
+  KIND_FLOAT_HISTOGRAM,
+  KIND_HISTOGRAM,
+  KIND_STALE,
+  type SampleColumns,
+} from '../../../storage/model/sample.ts'
+import { Slab } from '../../../storage/slab/slab.ts'
 import { Store } from '../../../storage/store.ts'
+import { CommitLog } from '../../../storage/wal/commit-log.ts'
 import { prng, testSeed } from '../../harness/prng.ts'
 import { BlockRoom, ORIGIN, type PlainSeries, randomSeries, sorted } from '../block/fixture.ts'
-import { columnsOf, encode, randomColumns, SHAPES } from '../codec/chunk-shapes.ts'
+import { columnsOf, encode, randomColumns, randomHistogram, SHAPES } from '../codec/chunk-shapes.ts'
 import { readBlock } from './block.ts'
 import { Bytes, bitsOf } from './bytes.ts'
 import { type ReadSample, readChunk } from './chunk.ts'
+import { readLogPages } from './log.ts'
 
 const seed = testSeed()
 
@@ -103,4 +121,84 @@ describe(`a block as drawn (seed ${seed})`, () => {
 
   it('of many series', () => expectRead(randomSeries(seed, 2500, 12), 480))
   it('of many chunks', () => expectRead(randomSeries(seed, 250, 900), 40))
+})
+
+describe(`a log as drawn (seed ${seed})`, () => {
+  let path: string
+  beforeEach(() => {
+    path = mkdtempSync(join(tmpdir(), 'narthex-format-'))
+  })
+  afterEach(() => rmSync(path, { recursive: true }))
+
+  async function pagesOf(folder: string): Promise<{ key: Uint8Array; value: Uint8Array }[]> {
+    const store = await Store.open(folder, { createIfMissing: false, isShared: false })
+    const pages: { key: Uint8Array; value: Uint8Array }[] = []
+    for await (const batch of store.scan({ gte: Buffer.from('r'), lt: Buffer.from('s') }))
+      pages.push(...batch)
+    await store.close()
+    return pages
+  }
+
+  it('of all kinds of samples, late ones too, through cuts', async () => {
+    const random = prng(seed)
+    const store = await Store.open(path, { createIfMissing: true, isShared: false })
+    const log = new CommitLog(store, 1, {
+      turnMs: 0,
+      syncIntervalMs: 1000,
+      retryMs: 1000,
+      bufferBytesMax: 2 ** 24,
+      onDurable: (commit) => head.directory.publish(commit),
+      onError: (error) => expect.fail(String(error)),
+    })
+    const head = new Head(Slab.reserve(128 * 2 ** 20), log, 1, {
+      headBytesMax: 64 * 2 ** 20,
+      cutSpanMs: 3_600_000,
+      cutBytesMax: 64 * 2 ** 20,
+      outOfOrderWindowMs: 3_600_000,
+    })
+    const shapes = Object.values(SHAPES)
+    const series = Array.from({ length: 40 }, (_, i) => ({
+      labels: Labels.from({ __name__: `m${i % 7}`, pod: `é${i}` }),
+      value: random.pick(shapes)(random),
+      isMixed: random.chance(0.3),
+    }))
+    const expected = new Map<string, ReadSample[]>()
+    for (let round = 0; round < 60; round++) {
+      const appender = new HeadAppender(head)
+      for (const { labels, value, isMixed } of series) {
+        if (random.chance(0.1)) continue
+        const t =
+          1_700_000_000_000 + round * 15_000 - (random.chance(0.05) ? 40_000 : 0) + random.pick([0, 0, 1])
+        const ref = appender.register(labels)
+        const sample = randomSample(t, value(round), isMixed)
+        const outcome =
+          sample.histogram === undefined
+            ? appender.append(ref, t, sample.v, sample.kind as typeof KIND_FLOAT | typeof KIND_STALE)
+            : appender.appendHistogram(ref, t, sample.histogram, sample.kind as HistogramKind)
+        if (outcome !== APPENDED) continue
+        const name = labels.pairs.map((part, i) => (i % 2 === 0 ? `${part}=` : `${part},`)).join('')
+        expected.set(name, [...(expected.get(name) ?? []), sample.read])
+      }
+      await appender.commit()
+      if (round % 25 === 24) head.cut()
+    }
+    await log.close()
+    await store.close()
+    const read = readLogPages(await pagesOf(path))
+    expect([...read.keys()].sort()).toEqual([...expected.keys()].sort())
+    for (const [name, samples] of read) expect(samples, `SEED=${seed} ${name}`).toEqual(expected.get(name))
+
+    function randomSample(t: number, v: number, isMixed: boolean) {
+      const kind = isMixed
+        ? random.pick([KIND_FLOAT, KIND_STALE, KIND_HISTOGRAM, KIND_FLOAT_HISTOGRAM] as const)
+        : 0
+      if (!isHistogramKind(kind)) {
+        const read: ReadSample = kind === KIND_FLOAT ? { t, kind, bits: bitsOf(v) } : { t, kind }
+        return { kind, v, histogram: undefined as FloatHistogram | undefined, read }
+      }
+      const histogram = randomHistogram(random, kind)
+      const read: ReadSample = { t, kind, histogram: histogram as ReadSample['histogram'] }
+      return { kind, v: 0, histogram, read }
+    }
+  })
 })
