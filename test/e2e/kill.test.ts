@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ApiClient, type MatrixSeries } from '../harness/api-client.ts'
+import { ApiClient } from '../harness/api-client.ts'
 import { CountingExporter } from '../harness/exporters/counting.ts'
 import { prng, testSeed } from '../harness/prng.ts'
 import {
@@ -18,6 +18,7 @@ import {
   temporaryFolder,
   waitUntilReady,
 } from '../harness/server.ts'
+import { counterOf, everything, expectAllOf, type Shown } from '../harness/shown-pages.ts'
 
 const KILLS = Number(process.env.KILLS ?? 4)
 const SERIES = 200
@@ -33,41 +34,21 @@ const SHOWN_WITHIN_MS = 30_000
 const seed = testSeed()
 const random = prng(seed)
 
-/** By series its samples, all that there are. */
-type Shown = Map<string, MatrixSeries['values']>
-
-async function everything(api: ApiClient): Promise<Shown> {
-  const matrix = await api.matrix('{job="counting"}[1h]')
-  return new Map(matrix.map(({ metric, values }) => [JSON.stringify(metric), values]))
-}
-
 /** Waits until a page is shown, and all that were served before it in this server's life with it. */
 async function everythingUpTo(api: ApiClient, instance: string, page: number, where: string): Promise<Shown> {
   const deadline = Date.now() + SHOWN_WITHIN_MS
   for (;;) {
     const shown = await everything(api)
-    const pages = (shown.get(COUNTER(instance)) ?? []).map(([, v]) => Number(v))
+    const pages = (shown.get(counterOf(instance)) ?? []).map(([, v]) => Number(v))
     if (pages.includes(page)) return shown
     if (Date.now() > deadline) throw new Error(`${where}: page ${page} is not among ${pages.join(' ')}`)
     await sleep(20)
   }
 }
 
-const COUNTER = (instance: string) =>
-  JSON.stringify({ __name__: 'scrapes_served_total', instance, job: 'counting' })
-
-function expectAllOf(before: Shown, after: Shown, where: string): void {
-  const missing: string[] = []
-  for (const [metric, values] of before) {
-    const kept = new Map(after.get(metric) ?? [])
-    for (const [t, v] of values) if (kept.get(t) !== v) missing.push(`${metric} ${v} @ ${t}: ${kept.get(t)}`)
-  }
-  expect(missing, where).toEqual([])
-}
-
 /** Each sample once, and of each scrape that is there the whole page. */
 function expectWholePages(after: Shown, instance: string, where: string): void {
-  const times = (after.get(COUNTER(instance)) ?? []).map(([t]) => t)
+  const times = (after.get(counterOf(instance)) ?? []).map(([t]) => t)
   expect(times.length, where).toBeGreaterThan(0)
   const faults: string[] = []
   for (const [metric, values] of after) {
@@ -80,7 +61,7 @@ function expectWholePages(after: Shown, instance: string, where: string): void {
     }
   }
   expect(faults, where).toEqual([])
-  const pages = (after.get(COUNTER(instance)) ?? []).map(([, v]) => Number(v))
+  const pages = (after.get(counterOf(instance)) ?? []).map(([, v]) => Number(v))
   expect(pages, where).toEqual([...new Set(pages)].sort((a, b) => a - b))
   const levels = [...after].filter(([metric]) => metric.includes('"load_level"'))
   expect(levels.length, where).toBe(SERIES)
@@ -165,7 +146,7 @@ describe(`kill -9, ${KILLS} times`, () => {
       for (let round = 1; round <= KILLS; round++) {
         const where = `SEED=${seed} round=${round} pid=${server.pid}`
         await sleep(random.int(1500, 4000))
-        const page = exporter.served.at(-1)!.page
+        const { page } = exporter.served.findLast(({ path }) => path === '/metrics')!
         const before = await everythingUpTo(api, exporter.address, page, where)
         if (random.chance(0.5)) deletedUpTo = Math.max(deletedUpTo, await throwAway(api, where))
         const isCleaning = random.chance(0.3)
@@ -192,7 +173,7 @@ describe(`kill -9, ${KILLS} times`, () => {
         const back = (await timesThrownAway(api)).filter((t) => t <= deletedUpTo)
         expect(back, `${where} deleted up to ${deletedUpTo}`).toEqual([])
         // Not up to now: a scrape may be on its way between the two queries.
-        const newestMs = 1000 * Math.max(...after.get(COUNTER(exporter.address))!.map(([t]) => Number(t)))
+        const newestMs = 1000 * Math.max(...after.get(counterOf(exporter.address))!.map(([t]) => Number(t)))
         await expectNoneTwice(api, after, newestMs, where)
       }
       expect(readdirSync(join(dataPath, 'narthex', 'blocks')).length).toBeGreaterThan(0)
