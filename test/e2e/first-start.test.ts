@@ -127,7 +127,7 @@ describe('a start that goes wrong', () => {
     const flags = ['--web.listen-address=127.0.0.1:0', `--storage.tsdb.path=${server.dataPath}`]
     const { code, stderr } = await runNarthex(flags, folder)
     expect(code, stderr).toBe(1)
-    expect(stderr).toMatch(/in use by another process/)
+    expect(stderr).toMatch(/in use by process \d+/)
     await waitUntilReady(server)
     expect(await server.stop()).toBe(0)
   })

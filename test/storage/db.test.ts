@@ -1,11 +1,9 @@
 // Goal: the real storage does what the interface says, and keeps it through a stop. Method: the suite that
 // memory-storage runs too, then reopenings, damage and drops of its own.
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Database, type DatabaseOptions } from '../../storage/db.ts'
 import { APPEND_OUT_OF_ORDER, APPEND_SAME, APPENDED } from '../../storage/errors.ts'
@@ -115,21 +113,6 @@ describe('Database', () => {
     await db.ready()
     // At equal times the earlier arrival wins.
     expect(await dump(db, ALL)).toEqual(['a 1:1 2:2 3:3 4:4'])
-    await db.close()
-  })
-
-  it('is refused to a second process, with its path in the message', async () => {
-    const db = await open()
-    const module = new URL('../../storage/db.ts', import.meta.url).href
-    const script = `import { Database } from '${module}'
-      await Database.open({ path: process.argv[1] }).catch((error) => console.log(error.code, error.message))`
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      '--input-type=module',
-      '-e',
-      script,
-      path,
-    ])
-    expect(stdout.trim()).toMatch(/^LOCKED .*narthex is in use by process \d+/)
     await db.close()
   })
 
