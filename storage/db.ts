@@ -470,7 +470,7 @@ function fullLimits(limits: Partial<HeadLimits>): HeadLimits {
   const headBytesMax = Math.min(limits.headBytesMax ?? 512 * 2 ** 20, HEAD_BYTES_MAX)
   return {
     headBytesMax,
-    cutSpanMs: limits.cutSpanMs ?? 30 * 60_000,
+    cutSpanMs: limits.cutSpanMs ?? 10 * 60_000,
     cutBytesMax: limits.cutBytesMax ?? headBytesMax / 4,
     outOfOrderWindowMs: limits.outOfOrderWindowMs ?? 0,
   }

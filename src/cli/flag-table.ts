@@ -141,7 +141,7 @@ const ROWS: Readonly<Record<FlagGroup, readonly Row[]>> = {
     [
       'storage.head-cut-span',
       'duration',
-      '30m',
+      '10m',
       'How much time the newest samples span in memory before they are written out as a block.',
       SERVER,
       EFFECTIVE,

@@ -127,6 +127,8 @@ export class GenerationWriter extends Generation {
   readonly owner: number
   readonly arena: Arena
   readonly heap: Heap
+  /** Whether a replay writes it, and nobody reads it meanwhile. */
+  isBulk = false
   /** All views, also those to come, see this commit; a sample of a later one needs its stamp. */
   settledCommit = 0
   declare readonly table: SeriesTableWriter

@@ -138,6 +138,7 @@ class GenerationBuilder implements PageVisitor {
     this.before = before?.writer
     const table = before?.writer.table ?? SeriesTableWriter.create(slab, number, tableOwner(number))
     this.writer = GenerationWriter.create(slab, number, table)
+    this.writer.isBulk = true
     this.finalNumber = number
   }
 

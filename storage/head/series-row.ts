@@ -21,7 +21,8 @@
  * one sample at time 0. Late sample: u32 next (older arrival), u32 stamp and kind, f64 value.
  *
  * A full row goes into the open chunk, which is written anew with it; an open chunk of OPEN_SAMPLES_MAX is closed;
- * MERGED_CHUNKS closed ones become one. So each sample is encoded about four times, in runs.
+ * MERGED_CHUNKS closed ones become one. So each sample is encoded about four times, in runs. In bulk, at the replay,
+ * there is no open chunk, but more small ones are merged: half the work for more memory meanwhile.
  *
  * How readers stay right. A staged sample is whole before the state that shows it is stored. All that moves sits
  * between two steps of the version, and a reader that saw the version move reads again; freed chunks are
@@ -51,6 +52,7 @@ import { mergeColumns } from './merge-columns.ts'
 const STAGED_MAX = 8
 const OPEN_SAMPLES_MAX = 32
 const MERGED_CHUNKS = 4
+const BULK_MERGED_CHUNKS = 16
 /** Between two samples of a series that the log has by themselves. */
 const KEY_DISTANCE = 16
 
@@ -336,9 +338,9 @@ const sealed = new SampleColumns(256)
 const encoded = new ByteWriter(4096)
 const kept = new Uint32Array(MERGED_CHUNKS * OPEN_SAMPLES_MAX)
 
-/** Moves the staged samples into the open chunk. */
+/** Moves the staged samples into the open chunk; in bulk they are a closed one of their own. */
 function seal(generation: GenerationWriter, at: number): void {
-  const { slab } = generation
+  const { slab, isBulk } = generation
   const { u32 } = slab
   const row = at * 2
   const openAt = u32[row + OPEN]
@@ -348,7 +350,7 @@ function seal(generation: GenerationWriter, at: number): void {
   for (let i = 0; i < STAGED_MAX; i++) pushStaged(generation, at, i, sealed)
   const stamps = unsettledStamps(generation, openAt, before, row + STAGED_STAMPS)
   const recordAt = writeRecord(generation, stamps)
-  const isClosed = sealed.length >= OPEN_SAMPLES_MAX
+  const isClosed = isBulk || sealed.length >= OPEN_SAMPLES_MAX
 
   // A read-modify-write and not a store: nothing after it may be seen before it, on any processor.
   Atomics.add(u32, row + VERSION, 1)
@@ -443,7 +445,7 @@ function mergeSmall(generation: GenerationWriter, at: number): void {
   const { u32 } = slab
   const row = at * 2
   const small = (u32[row + COUNTS] >>> SMALL_SHIFT) & SMALL_MASK
-  if (small < MERGED_CHUNKS) return
+  if (small < (generation.isBulk ? BULK_MERGED_CHUNKS : MERGED_CHUNKS)) return
   let beforeAt = 0
   let firstAt = u32[row + FIRST_CLOSED]
   for (let i = small; i < u32[row + CLOSED_COUNT]; i++) {
