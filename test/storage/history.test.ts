@@ -136,7 +136,8 @@ class History {
     if (choice < 0.98) return ['snapshot', () => this.snapshot()]
     if (choice < 0.987) return ['reopen', () => this.reopen()]
     if (choice < 0.993) return ['crash', () => this.crash(() => Promise.resolve())]
-    return ['crash in upkeep', () => this.crash(() => this.upkeep())]
+    if (choice < 0.998) return ['crash in upkeep', () => this.crash(() => this.anyUpkeep())]
+    return ['crash in delete', () => this.crashInDelete()]
   }
 
   private async newFolder(): Promise<string> {
@@ -225,7 +226,14 @@ class History {
     await settling
   }
 
-  private async delete(): Promise<void> {
+  private async anyUpkeep(): Promise<void> {
+    const choice = this.random.next()
+    if (choice < 0.7) await this.upkeep()
+    else if (choice < 0.85) await this.db.cleanTombstones()
+    else await this.db.snapshot(`crash${this.step}`, true)
+  }
+
+  private randomDelete(): [matchers: Matcher[], mint: number, maxt: number] {
     const { random, now } = this
     const matchers = random.pick(SELECTIONS)
     const length = random.pick([0, 60_000, HOUR_MS, 20 * HOUR_MS])
@@ -233,9 +241,14 @@ class History {
     const maxt = random.chance(0.1) ? Number.POSITIVE_INFINITY : mint + length
     // −∞ + length is an empty range unless it has no end, either.
     const end = Number.isFinite(maxt) || maxt > 0 ? maxt : now - length
-    await this.db.deleteSeries(matchers, mint, end)
-    this.memory?.deleteSeries(matchers, mint, end)
-    this.arrivals.delete(matchers, mint, end)
+    return [matchers, mint, end]
+  }
+
+  private async delete(): Promise<void> {
+    const deletion = this.randomDelete()
+    await this.db.deleteSeries(...deletion)
+    this.memory?.deleteSeries(...deletion)
+    this.arrivals.delete(...deletion)
     await this.compareSome()
   }
 
@@ -284,26 +297,36 @@ class History {
 
   /** `work` runs while the moment of the crash comes. */
   private async crash(work: () => Promise<void>): Promise<void> {
-    const parent = await this.newFolder()
-    const copy = join(parent, 'data')
     const working = work()
     if (this.random.chance(0.7)) await sleep(this.random.int(0, 60))
     // What was taken by now is to be there; what is taken while the copy is on its way may be.
     const before = this.arrivals.contents([])
-    await crashCopy(this.path, copy)
-    await working
-    await this.close()
-    this.path = copy
-    await this.open()
+    await this.goOnWithCopy(working)
     const got = await contentsOf(this.db, [])
     expect(missing(before, got), this.about).toEqual([])
     // What came meanwhile and is there counts from now on.
     expect(this.arrivals.adopt(got, Number.POSITIVE_INFINITY), this.about).toEqual([])
     await this.compareAll()
-    await this.removeOldFolders()
   }
 
-  private async removeOldFolders(): Promise<void> {
+  /** A delete that nobody was answered for has happened, or has not. */
+  private async crashInDelete(): Promise<void> {
+    const deletion = this.randomDelete()
+    const before = this.arrivals.contents([])
+    await this.goOnWithCopy(this.db.deleteSeries(...deletion))
+    const got = await contentsOf(this.db, [])
+    if (differences(before, got).length > 0) this.arrivals.delete(...deletion)
+    await this.compareAll()
+  }
+
+  /** Goes on with what a crash of about now leaves, while something is at work. */
+  private async goOnWithCopy(working: Promise<unknown>): Promise<void> {
+    const copy = join(await this.newFolder(), 'data')
+    await crashCopy(this.path, copy)
+    await working
+    await this.close()
+    this.path = copy
+    await this.open()
     for (const folder of this.folders.splice(0, this.folders.length - 1))
       await rm(folder, { recursive: true })
   }
