@@ -149,14 +149,12 @@ function faultsOf({ flip, readings, notes, warnings, troubles, error }: FlipResu
         if (got !== undefined) faults.push(`wrong value ${got} instead of ${text} at ${t}`)
         if (span === undefined || t < span[0] || t > span[1])
           faults.push(`lost a sample of another place: ${t}`)
-        if (before?.get(series)?.has(t) === false) continue
-        if (i > 0 && before?.get(series)?.has(t)) faults.push(`lost in reading ${i}: ${t}`)
+        if (before?.get(series)?.has(t)) faults.push(`reading ${i} has lost a sample at ${t}`)
       }
     }
     for (const [series, samples] of contents) {
       for (const [t, text] of samples) {
         if (whole.get(series)?.has(t)) continue
-        // A tombstone that nobody can read hides nothing; with its copy there is none.
         const was = hidden.get(series)?.get(t) === text ? 'deleted before' : 'never written'
         faults.push(`reading ${i} shows ${text} at ${t}, ${was}`)
       }
