@@ -25,9 +25,8 @@ const SERIES = 200
 const INTERVAL_MS = 1000
 /** From the start of the process to the first scrape. CI asks for 2 s; a busy machine of a user may take longer. */
 const FIRST_SCRAPE_WITHIN_MS = Number(process.env.FIRST_SCRAPE_WITHIN_MS ?? 10_000)
-/** A slot that is missed leaves a gap of two intervals; half of one is room for a busy machine. */
-const GAP_MAX_MS = 1.5 * INTERVAL_MS
-const GAP_MIN_MS = 0.5 * INTERVAL_MS
+/** Of an interval: a slot that is missed leaves a whole one. */
+const LATE_MAX = 0.9
 /** How long a page may take from the exporter to an answer. Generous: a machine's disk can stall for seconds. */
 const SHOWN_WITHIN_MS = 30_000
 
@@ -103,12 +102,11 @@ async function timesThrownAway(api: ApiClient): Promise<number[]> {
   return (await api.matrix(`${THROW_AWAY}[1h]`)).flatMap(({ values }) => values.map(([t]) => t))
 }
 
+/** As many requests as slots from the first to the last one: on a busy machine one may come late, and the next one soon after. */
 function expectNoSlotMissed(arrivals: readonly number[], where: string): void {
   const gaps = arrivals.slice(1).map((at, i) => at - arrivals[i])
-  expect(
-    gaps.filter((gap) => gap > GAP_MAX_MS || gap < GAP_MIN_MS),
-    `${where} gaps ${gaps.join(' ')}`,
-  ).toEqual([])
+  const slots = gaps.reduce((sum, gap) => sum + gap, 0) / INTERVAL_MS
+  expect(Math.abs(slots - gaps.length), `${where} gaps ${gaps.join(' ')}`).toBeLessThan(LATE_MAX)
 }
 
 describe(`kill -9, ${KILLS} times`, () => {
