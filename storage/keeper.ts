@@ -1,10 +1,10 @@
 /**
  * Main's side of upkeep: what has to be done next with generations and blocks.
  *
- * In this order: a generation that waits is written out as a block, and leaves memory and the log; blocks beyond the
- * retention go; blocks are merged. What fails is told and tried again later; ingestion goes on meanwhile.
+ * In this order: blocks beyond the retention go; a generation that waits is written out as a block, and leaves memory and
+ * the log; blocks are merged. What fails is told and tried again later; ingestion goes on meanwhile.
  */
-import { statfs } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlockCatalog, CatalogBlock } from './block/catalog.ts'
 import { diskBytes } from './block/disk-size.ts'
@@ -212,22 +212,23 @@ export class Keeper {
     if (waiting === undefined || !waiting.isDurable) return false
     const { generation, finalGeneration } = waiting
     const id = catalog.takeId()
-    const meta = await run({
-      kind: 'write',
-      rootAt: generation.rootAt,
-      commit: head.directory.commit,
-      folder: catalog.temporaryFolder(id),
-      origin: {
-        id,
-        firstGeneration: generation.number,
-        finalGeneration,
-        sources: [],
-        level: 0,
-        tombstone: tombstones.highest,
-      },
-      tombstones: tombstones.all,
-    })
-    if (meta !== undefined) await catalog.commit(meta)
+    const folder = catalog.temporaryFolder(id)
+    const origin = { firstGeneration: generation.number, finalGeneration, sources: [], level: 0 }
+    try {
+      const meta = await run({
+        kind: 'write',
+        rootAt: generation.rootAt,
+        commit: head.directory.commit,
+        folder,
+        origin: { id, ...origin, tombstone: tombstones.highest },
+        tombstones: tombstones.all,
+      })
+      if (meta !== undefined) await catalog.commit(meta)
+    } catch (error) {
+      // Also should the thread have died: the next try is another folder.
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
     head.release(generation.number, listed(catalog))
     this.options.clearLogBefore(head.oldestGeneration)
     this.counts.written++

@@ -1,7 +1,7 @@
 // Goal: the real storage does what the interface says, and keeps it through a stop. Method: the suite that
 // memory-storage runs too, then reopenings, damage and drops of its own.
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -399,6 +399,21 @@ describe('Database', () => {
     expect(await dump(db, ALL)).toEqual([...before, 'other 9:1'])
     await append(db, rows(9))
     expect((await dump(db, ALL))[0]).toBe(`${before[0]} 9:0`)
+    await db.close()
+  })
+
+  it('leaves nothing of a block that could not take its place, and writes it again', async () => {
+    const db = await open()
+    const blocks = join(path, 'narthex', 'blocks')
+    await mkdir(join(blocks, '00000001', 'in the way'), { recursive: true })
+    await append(db, [['a', 1, 1]])
+    db.cut()
+    await expect(db.settle()).rejects.toMatchObject({ code: 'WRITE_FAILED' })
+    expect(await readdir(blocks)).toEqual(['00000001'])
+    await db.settle()
+    expect((await readdir(blocks)).sort()).toEqual(['00000001', '00000002'])
+    expect(await dump(db, ALL)).toEqual(['a 1:1'])
+    expect(db.stats()).toMatchObject({ generations: 1, blocks: 1 })
     await db.close()
   })
 
