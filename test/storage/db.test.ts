@@ -432,7 +432,7 @@ describe('Database', () => {
       ['other', 4, 1],
     ])
     await db.ready()
-    expect(db.stats()).toMatchObject({ series: 20_001, generations: 4 })
+    expect(db.stats()).toMatchObject({ series: 20_001 })
     db.cut()
     await db.settle()
     expect(db.stats()).toMatchObject({ series: 0, seriesRemoved: 20_001 })
