@@ -16,9 +16,12 @@ export interface DamageNote {
 
 /** Notes kept at most: a disk that dies must not fill the memory too. */
 const NOTES_MAX = 1000
+const KNOWN_MAX = 100_000
 
 export class DamageRegistry {
   private readonly list: DamageNote[] = []
+  /** Those that were taken, also beyond those that are kept. */
+  private readonly known = new Set<string>()
   private totalCount = 0
   private readonly onNote: (note: DamageNote) => void
 
@@ -39,7 +42,9 @@ export class DamageRegistry {
 
   /** Takes a note, unless the same was taken before: a damaged page is met by every query that reads it. */
   add(note: DamageNote): void {
-    if (this.list.some(({ place, what }) => place === note.place && what === note.what)) return
+    const key = `${note.place}\0${note.what}`
+    if (this.known.has(key)) return
+    if (this.known.size < KNOWN_MAX) this.known.add(key)
     this.totalCount++
     if (this.list.length < NOTES_MAX) this.list.push(note)
     this.onNote(note)

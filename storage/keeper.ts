@@ -103,12 +103,14 @@ export class Keeper {
 
   /** Starts what is due, unless something runs. To be called once a second. */
   tick(): void {
-    if (this.isBusy || this.isStopping || performance.now() < this.retryAtMs) return
+    if (this.isBusy || this.isStopping) return
     this.isBusy = true
-    this.inLine(() => this.step())
+    // While a failure is waited out, blocks beyond the retention still go: the disk may be full.
+    const isPausing = performance.now() < this.retryAtMs
+    this.inLine(() => (isPausing ? this.retain() : this.step()))
       .then(
         () => {
-          this.failuresInRow = 0
+          if (!isPausing) this.failuresInRow = 0
         },
         (error: unknown) => this.fail(error),
       )

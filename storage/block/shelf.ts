@@ -3,6 +3,7 @@
  * querier holds it.
  */
 import { join } from 'node:path'
+import { StorageError } from '../errors.ts'
 import { blockName } from './catalog.ts'
 import type { DamageNote } from './format.ts'
 import { PageCache } from './page-cache.ts'
@@ -70,6 +71,9 @@ export class BlockShelf {
       return await BlockReader.open(join(path, 'blocks', blockName(id)), onDamage, this.cache)
     } catch (error) {
       onUnreadable(id, error)
+      // Too many open files, say: the next query tries again. A damaged block stays damaged.
+      const shelved = this.shelved.get(id)
+      if (shelved !== undefined && !(error instanceof StorageError)) shelved.opening = undefined
       return undefined
     }
   }

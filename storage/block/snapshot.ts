@@ -16,8 +16,6 @@ import type { TombstoneLog } from './tombstone-log.ts'
 export interface SnapshotParts {
   catalog: BlockCatalog
   tombstones: TombstoneLog
-  /** Adds what is in no block yet to the folder `narthex/` of the snapshot; undefined leaves it out. */
-  addHead?: (folder: string) => Promise<void>
 }
 
 /** Returns the folder. Throws WRITE_FAILED; then nothing is left of it. */
@@ -30,7 +28,6 @@ export async function takeSnapshot(dataPath: string, name: string, parts: Snapsh
     const blocks = join(temporary, 'narthex', 'blocks')
     await mkdir(blocks, { recursive: true })
     for (const { id } of hold.blocks) await copyBlock(parts.catalog.folderOf(id), join(blocks, blockName(id)))
-    await parts.addHead?.(join(temporary, 'narthex'))
     await parts.tombstones.copyTo(join(temporary, 'narthex', 'state'))
     for (const made of [blocks, join(temporary, 'narthex'), temporary]) await syncFolder(made)
     await rename(temporary, folder)

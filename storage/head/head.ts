@@ -450,12 +450,13 @@ export class Head {
     return this.slab.capacityBytes - this.slab.usedBytes
   }
 
-  /** The slab holds more than the head, since readers may keep what has left it. */
+  /** What readers keep though it has left the head does not count: the slab is larger for it. */
   private get isOverBound(): boolean {
-    return this.slab.usedBytes > this.limits.headBytesMax
+    return this.liveBytes > this.limits.headBytesMax
   }
 
   private currentBytes = 0
+  private liveBytes = 0
   private hasCut = false
   /** The oldest closed generation with samples that are not in the log yet. */
   private undurable: number | undefined
@@ -475,7 +476,10 @@ export class Head {
   }
 
   private measure(): void {
-    this.currentBytes = this.slab.ownedBytes(generationOwner(this.current.number))
+    const { slab } = this
+    this.currentBytes = slab.ownedBytes(generationOwner(this.current.number))
+    const generations = [...this.older, this.current].map(({ number }) => generationOwner(number))
+    this.liveBytes = slab.ownedBytes(...generations, ...[...this.tables.keys()].map(tableOwner))
   }
 
   /** By how far the newest time moved on, and not from the first time on: late samples are no reason for a cut. */
