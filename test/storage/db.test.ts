@@ -2,7 +2,6 @@
 // memory-storage runs too, then reopenings, damage and drops of its own.
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Database, type DatabaseOptions } from '../../storage/db.ts'
@@ -15,6 +14,7 @@ import { Store } from '../../storage/store.ts'
 import { oldestPage } from '../../storage/wal/oldest.ts'
 import { PageBuilder, pageKey, sealPage } from '../../storage/wal/record.ts'
 import { append, dump, labelsOf, storageSuite } from '../conformance/storage.suite.ts'
+import { memoryFolder } from '../harness/memory-folder.ts'
 
 const ALL = [new Matcher('__name__', '!=', '')]
 let path: string
@@ -33,7 +33,7 @@ function fill(slab: Slab, owner: number): void {
 }
 
 beforeEach(async () => {
-  path = await mkdtemp(join(tmpdir(), 'narthex-db-'))
+  path = await mkdtemp(join(memoryFolder(), 'narthex-db-'))
 })
 afterEach(() => rm(path, { recursive: true }))
 

@@ -5,20 +5,17 @@
 //
 // A seeded sample of bytes; FLIPS=all flips each one, FLIPS=<number> so many.
 import { fork } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Matcher } from '../../storage/model/matcher.ts'
 import { append, labelsOf } from '../conformance/storage.suite.ts'
 import { type Contents, contentsOf } from '../harness/arrivals.ts'
+import { memoryFolder } from '../harness/memory-folder.ts'
 import { type Prng, prng, testSeed } from '../harness/prng.ts'
 import { APPENDED_SERIES, type Flip, type FlipResult, openStore, readFiles } from './flip-process.ts'
 
 const FLIPS = process.env.FLIPS ?? '200'
-/** In memory, where there is such a place: the syncs of a disk take most of the time, and are not what is tried here. */
-const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 /** Files that hold no data: locks and LevelDB's messages; and what is there for its size alone. */
 const NO_DATA = /(^|\/)(LOCK|LOG|LOG\.old|lock|ballast)$/
 const FRESH = labelsOf(APPENDED_SERIES).key()
@@ -78,7 +75,7 @@ async function makeStore(): Promise<void> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(PARENT, 'narthex-flip-'))
+  folder = await mkdtemp(join(memoryFolder(), 'narthex-flip-'))
   base = join(folder, 'base')
   await makeStore()
   // It is there, and costs nothing to copy.

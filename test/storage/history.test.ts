@@ -6,7 +6,6 @@
 //
 // OPERATIONS and SEEDS make it longer, SEED repeats one: where a crash falls within upkeep is up to the machine, though.
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -29,9 +28,10 @@ import {
 import { labelsOf } from '../conformance/storage.suite.ts'
 import { Arrivals, type Contents, contentsOf, differences, sampleText } from '../harness/arrivals.ts'
 import { crashCopy } from '../harness/crash-copy.ts'
+import { memoryFolder } from '../harness/memory-folder.ts'
 import { type Prng, prng, testSeed } from '../harness/prng.ts'
 
-const OPERATIONS = Number(process.env.OPERATIONS ?? 250)
+const OPERATIONS = Number(process.env.OPERATIONS ?? 400)
 const SEEDS = Number(process.env.SEEDS ?? 5)
 const HOUR_MS = 3_600_000
 const KEEP_ALL = { timeMs: 0, sizeBytes: 0, percentage: 0 }
@@ -141,7 +141,7 @@ class History {
   }
 
   private async newFolder(): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'narthex-history-'))
+    const folder = await mkdtemp(join(memoryFolder(), 'narthex-history-'))
     this.folders.push(folder)
     return folder
   }
