@@ -77,7 +77,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.kill()
   await exporter.stop()
-  if (disk !== undefined) execFileSync('umount', ['-l', disk])
+  if (disk === undefined) return
+  execFileSync('umount', ['-l', disk])
+  rmSync(disk, { recursive: true })
 })
 
 async function within<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
