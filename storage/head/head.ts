@@ -98,7 +98,7 @@ export interface WaitingGeneration {
   isDurable: boolean
 }
 
-/** What the disk's state lets in. */
+/** What disk and memory let in. */
 export interface Admission {
   readonly allowsSeries: boolean
   readonly allowsSamples: boolean
@@ -117,7 +117,7 @@ export class Head {
   private readonly retirements: Retirements
   private table: SeriesTableWriter
   private current: GenerationWriter
-  /** Older generations, oldest first; those that were replayed are not to be written out before the next cut. */
+  /** Older generations, oldest first. */
   private older: Generation[] = []
   /** Tables in use, by their number. */
   private readonly tables = new Map<number, SeriesTable>()
@@ -128,6 +128,12 @@ export class Head {
   private maxt = Number.NEGATIVE_INFINITY
   /** The newest time when the present generation was opened, −Infinity when there was none. */
   private cutT = Number.NEGATIVE_INFINITY
+  private hasCut = false
+  /** The oldest closed generation with samples that are not in the log yet. */
+  private undurable: number | undefined
+  /** Of the present generation, and of all that new views see; as of the last look. */
+  private currentBytes = 0
+  private liveBytes = 0
   private readonly scratch = new LabelBytes()
   private series = 0
   private seriesCreated = 0
@@ -230,8 +236,8 @@ export class Head {
   }
 
   /**
-   * Puts a batch into the log and the rows. Samples that lost their place
-   * since they were checked are left out. `batch.index` is overwritten, and the batch is as long as what was taken.
+   * Puts a batch into the log and the rows. Samples that lost their place since they were checked are left out.
+   * `batch.index` is overwritten, and the batch is as long as what was taken.
    * Throws CLOSED, and NO_MEMORY before any of it was taken.
    */
   apply(batch: GatheredBatch, bounds: AppendBounds): CommitCounts {
@@ -454,12 +460,6 @@ export class Head {
   private get isOverBound(): boolean {
     return this.liveBytes > this.limits.headBytesMax
   }
-
-  private currentBytes = 0
-  private liveBytes = 0
-  private hasCut = false
-  /** The oldest closed generation with samples that are not in the log yet. */
-  private undurable: number | undefined
 
   /** Of a generation that is closed now. */
   private noteUndurable(number: number): void {

@@ -8,7 +8,8 @@
  *       bit 7 = the row is in use
  *    2  first closed chunk   3  last closed chunk   4  open chunk (addresses, 0 = none)   5  number of closed chunks
  *    6  newest late sample, 0 = none
- *    7  bits 0–7 samples since the last one that the log has by itself; bits 8–15 small closed chunks at the end
+ *    7  bits 0–7 samples since the last one that the log has by itself; bits 8–15 small closed chunks at the end,
+ *       up to SMALL_MAX
  *   24–31  staged stamps: bits 0–29 stamp, bits 30–31 kind
  *  and of f64:  4–11  staged values; of a histogram the address of its record
  *
@@ -53,6 +54,11 @@ const STAGED_MAX = 8
 const OPEN_SAMPLES_MAX = 32
 const MERGED_CHUNKS = 4
 const BULK_MERGED_CHUNKS = 16
+/**
+ * Small chunks that are counted. A large commit, or a view that is held, keeps them from being merged for a while: of
+ * more than these the older ones stay small, or one day they would be too many for one chunk.
+ */
+const SMALL_MAX = 16
 /** Between two samples of a series that the log has by themselves. */
 const KEY_DISTANCE = 16
 
@@ -377,7 +383,8 @@ function appendClosed(u32: Uint32Array, row: number, recordAt: number): void {
   else u32[lastAt * 2] = recordAt
   u32[row + LAST_CLOSED] = recordAt
   u32[row + CLOSED_COUNT]++
-  u32[row + COUNTS] += 1 << SMALL_SHIFT
+  const small = (u32[row + COUNTS] >>> SMALL_SHIFT) & SMALL_MASK
+  if (small < SMALL_MAX) u32[row + COUNTS] += 1 << SMALL_SHIFT
 }
 
 /**

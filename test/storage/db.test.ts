@@ -203,6 +203,33 @@ describe('Database', () => {
     }
   })
 
+  it('takes any number of samples of one series in one commit, and while a view is held', async () => {
+    const db = await open()
+    const write = async (from: number, to: number): Promise<void> => {
+      const appender = db.appender()
+      const ref = appender.register(labelsOf('a'))
+      for (let t = from; t < to; t++) expect(appender.append(ref, t, t * 1.5, KIND_FLOAT)).toBe(APPENDED)
+      await appender.commit()
+    }
+    // Behind single samples, which views see when their row is emptied, chunks are merged.
+    const writeOneByOne = async (from: number): Promise<void> => {
+      for (let t = from; t < from + 100; t++) await write(t, t + 1)
+    }
+    await write(0, 6000)
+    await writeOneByOne(6000)
+    const querier = db.querier(0, 1e6)
+    await write(6100, 16_000)
+    await writeOneByOne(16_000)
+    querier.close()
+    await writeOneByOne(16_100)
+    const want = `a ${Array.from({ length: 16_200 }, (_, t) => `${t}:${t * 1.5}`).join(' ')}`
+    expect(await dump(db, ALL)).toEqual([want])
+    db.cut()
+    await db.settle()
+    expect(await dump(db, ALL)).toEqual([want])
+    await db.close()
+  })
+
   it('writes generations out as blocks, which leave memory and the log', async () => {
     let db = await open()
     for (let round = 1; round <= 3; round++) {
