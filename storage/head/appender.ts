@@ -6,7 +6,8 @@ import type { Labels } from '../model/labels.ts'
 import { type HistogramKind, KIND_FLOAT, type Kind, type PlainKind } from '../model/sample.ts'
 import { type GatheredBatch, growBatch } from './batch.ts'
 import type { Head } from './head.ts'
-import { type AppendBounds, encodeHistogram } from './series-row.ts'
+import type { AppendBounds } from './series-row.ts'
+import { encodeHistogram } from './staged-histogram.ts'
 
 export class HeadAppender implements Appender {
   private readonly head: Head

@@ -3,7 +3,8 @@ import { compareUtf8, Labels, METRIC_NAME } from '../model/labels.ts'
 import type { SampleColumns } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
 import { Generation } from './generation.ts'
-import { isInUse, readRow } from './series-row.ts'
+import { isInUse } from './row-layout.ts'
+import { readRow } from './row-reader.ts'
 import type { SeriesTable } from './series-table.ts'
 
 export class BlockSource {

@@ -9,7 +9,7 @@
  *    7  highest index of a series with a row, + 1
  *  and of f64:  4 first time  5 last time (of all samples, staged ones included)  6 number of samples
  *
- * The row of a series (series-row.ts) has the series' index in the table; only pages with a series of this generation
+ * The row of a series (row-layout.ts) has the series' index in the table; only pages with a series of this generation
  * exist. A stamp (2 words: f64 time, u32 commit) stands for all samples of one time and commit, so that a
  * staged sample needs no time and commit of its own.
  *

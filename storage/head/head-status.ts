@@ -9,7 +9,7 @@ import { labelBytes, topCounts } from '../model/cardinality.ts'
 import { METRIC_NAME } from '../model/labels.ts'
 import type { Slab } from '../slab/slab.ts'
 import { Generation } from './generation.ts'
-import { isInUse } from './series-row.ts'
+import { isInUse } from './row-layout.ts'
 import type { SeriesTable } from './series-table.ts'
 
 /** A table, and its generations. */

@@ -26,25 +26,23 @@ import { Departed } from './departed.ts'
 import { Directory, type ListedBlock } from './directory.ts'
 import { type Generation, GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
+import { isInUse, isLaterCommit } from './row-layout.ts'
 import {
   type AppendBounds,
   beginRow,
   beginRowBehind,
   checkAppend,
-  encodeHistogram,
   forceKey,
-  isInUse,
   isKeyDue,
-  isLaterCommit,
   newest,
   newestTime,
   newestValue,
   SAMPLE_WORDS_MAX,
   stage,
   stageLate,
-  storeHistogram,
 } from './series-row.ts'
 import { type SeriesTable, SeriesTableWriter } from './series-table.ts'
+import { encodeHistogram, storeHistogram } from './staged-histogram.ts'
 
 /** How far behind the newest sample of all a sample may be (reference: half of upstream's chunk range). */
 export const APPENDABLE_WINDOW_MS = 3_600_000

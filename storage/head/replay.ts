@@ -19,17 +19,10 @@ import { generationsRange } from '../wal/record.ts'
 import type { LoggedSamples } from '../wal/samples.ts'
 import { GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
-import {
-  beginRow,
-  encodeHistogram,
-  isInUse,
-  newest,
-  newestTime,
-  stage,
-  stageLate,
-  storeHistogram,
-} from './series-row.ts'
+import { isInUse } from './row-layout.ts'
+import { beginRow, newest, newestTime, stage, stageLate } from './series-row.ts'
 import { SeriesTableWriter } from './series-table.ts'
+import { encodeHistogram, storeHistogram } from './staged-histogram.ts'
 
 /** Commit number of replayed samples: all views see them. */
 const COMMIT_REPLAYED = 0

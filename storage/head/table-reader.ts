@@ -6,7 +6,9 @@ import { selectSeries } from '../index/select.ts'
 import { Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
 import type { Generation } from './generation.ts'
-import { firstTime, hasOwnSamples, isInUse, newestTime } from './series-row.ts'
+import { isInUse } from './row-layout.ts'
+import { firstTime, hasOwnSamples } from './row-reader.ts'
+import { newestTime } from './series-row.ts'
 import type { SeriesTable } from './series-table.ts'
 
 export class TableReader {

@@ -1,0 +1,83 @@
+/**
+ * How one series lies in one generation: its newest samples in a staging row, older ones in chunks. One writer
+ * (series-row.ts, row-chunks.ts), any readers (row-reader.ts).
+ *
+ * A row is 16 words (128 bytes). Indexes of u32 from its start:
+ *
+ *    0  version: odd while chunks and staged samples change places
+ *    1  state: bits 0–3 number of staged samples, 0–8; bits 4–6 kind of the newest sample + 1, 0 = there is none;
+ *       bit 7 = the row is in use
+ *    2  first closed chunk   3  last closed chunk   4  open chunk (addresses, 0 = none)   5  number of closed chunks
+ *    6  newest late sample, 0 = none
+ *    7  bits 0–7 samples since the last one that the log has by itself; bits 8–15 small closed chunks at the end,
+ *       up to SMALL_MAX
+ *   24–31  staged stamps: bits 0–29 stamp, bits 30–31 kind
+ *  and of f64:  4–11  staged values; of a histogram the address of its record
+ *
+ * While there are 0 staged samples, the last slot still holds the newest sample, also one taken over from an
+ * older generation: what the append rules look at is always in the row.
+ *
+ * Chunk record: u32 next, u16 number of samples n, u16 stamps m, u32 bytes of the payload, u32 words of the record,
+ * f64 first time, f64 last time, u32 × m stamps of the last m samples (padded to a word), the encoded chunk.
+ * Only samples that some view may not see have a stamp left. Histogram record: u32 bytes, u32 0, then a chunk of that
+ * one sample at time 0. Late sample: u32 next (older arrival), u32 stamp and kind, f64 value.
+ *
+ * A full row goes into the open chunk, which is written anew with it; an open chunk of OPEN_SAMPLES_MAX is closed;
+ * MERGED_CHUNKS closed ones become one. So each sample is encoded about four times, in runs. In bulk, at the replay,
+ * there is no open chunk, but more small ones are merged: half the work for more memory meanwhile.
+ *
+ * How readers stay right. A staged sample is whole before the state that shows it is stored. All that moves sits
+ * between two steps of the version, and a reader that saw the version move reads again; freed chunks are
+ * overwritten, so it decodes what may be garbage, and finds out behind it. A late sample is whole before the
+ * row shows it and never changes. What is newer than the reader's view is told by its stamp's commit.
+ */
+import type { Slab } from '../slab/slab.ts'
+
+/** Slots of a row. */
+export const STAGED_MAX = 8
+
+// Indexes of u32.
+export const VERSION = 0
+export const STATE = 1
+export const FIRST_CLOSED = 2
+export const LAST_CLOSED = 3
+export const OPEN = 4
+export const CLOSED_COUNT = 5
+export const LATE = 6
+export const COUNTS = 7
+export const STAGED_STAMPS = 24
+/** Index of f64. */
+export const STAGED_V = 4
+
+export const STAGED_MASK = 0xf
+export const KIND_SHIFT = 4
+export const KIND_MASK = 7
+export const IN_USE = 0x80
+
+export const STAMP_MASK = 0x3fffffff
+export const STAMP_KIND_SHIFT = 30
+
+export const CHUNK_HEADER_WORDS = 4
+
+/** Whether commit `a` is later than `b`. Numbers wrap at 2^32; two that are compared are never 2^31 apart. */
+export function isLaterCommit(a: number, b: number): boolean {
+  return ((a - b) | 0) > 0
+}
+
+/** Whether the row was begun. */
+export function isInUse(slab: Slab, at: number): boolean {
+  return at !== 0 && (slab.u32[at * 2 + STATE] & IN_USE) !== 0
+}
+
+/** Kind of the newest sample, −1 when there is none. */
+export function newestKind(state: number): number {
+  return ((state >>> KIND_SHIFT) & KIND_MASK) - 1
+}
+
+export function newestSlot(state: number): number {
+  return ((state & STAGED_MASK) + STAGED_MAX - 1) % STAGED_MAX
+}
+
+export function stampCount(u32: Uint32Array, recordAt: number): number {
+  return u32[recordAt * 2 + 1] >>> 16
+}
