@@ -1,8 +1,9 @@
 /**
  * Main's side of upkeep: what has to be done next with generations and blocks.
  *
- * In this order: blocks beyond the retention go; a generation that waits is written out as a block, and leaves memory and
- * the log; blocks are merged. What fails is told and tried again later; ingestion goes on meanwhile.
+ * Closed generations are written out as blocks, and leave memory and the log; blocks beyond the retention go; blocks are
+ * merged. The three do not wait for each other: a merge takes minutes, and neither memory nor the disk may fill up
+ * behind it. What fails is told and tried again later; ingestion goes on meanwhile.
  */
 import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import type { Retention } from './block/retention.ts'
 import { takeSnapshot } from './block/snapshot.ts'
 import type { TombstoneLog } from './block/tombstone-log.ts'
 import type { MatcherText } from './block/tombstones.ts'
+import { Chore } from './chore.ts'
 import { GENERATIONS_MAX } from './head/directory.ts'
 import type { Head } from './head/head.ts'
 import type { StopWord, UpkeepResults, UpkeepTask } from './upkeep.ts'
@@ -47,8 +49,6 @@ export interface KeeperStats {
   tombstones: number
 }
 
-const RETRY_MS = 5000
-const RETRY_MAX_MS = 300_000
 /** How often the disk is looked at, and what is beyond the retention. */
 const DISK_MS = 60_000
 /** Deletes wait for generations to be written out when so many are in memory. */
@@ -62,11 +62,10 @@ export class Keeper {
   retention: Retention
   private readonly options: KeeperOptions
   private readonly maintenance: BlockMaintenance
-  private line: Promise<unknown> = Promise.resolve()
-  private isBusy = false
+  private readonly writing = new Chore((error) => this.fail(error))
+  private readonly retaining = new Chore((error) => this.fail(error))
+  private readonly merging = new Chore((error) => this.fail(error))
   private isStopping = false
-  private failuresInRow = 0
-  private retryAtMs = 0
   private diskAtMs = 0
   private disk: DiskRoom = { otherBytes: 0, fileSystemBytes: Number.NaN, freeBytes: Number.NaN }
   private tombstoneOwner = TOMBSTONE_OWNERS
@@ -101,30 +100,21 @@ export class Keeper {
     }
   }
 
-  /** Starts what is due, unless something runs. To be called once a second. */
+  /** Starts what is due. To be called once a second. */
   tick(): void {
-    if (this.isBusy || this.isStopping) return
-    this.isBusy = true
-    // While a failure is waited out, blocks beyond the retention still go: the disk may be full.
-    const isPausing = performance.now() < this.retryAtMs
-    this.inLine(() => (isPausing ? this.retain() : this.step()))
-      .then(
-        () => {
-          if (!isPausing) this.failuresInRow = 0
-        },
-        (error: unknown) => this.fail(error),
-      )
-      .finally(() => {
-        this.isBusy = false
-      })
+    if (this.isStopping) return
+    this.writing.start(() => this.writeNext())
+    this.retaining.start(() => this.retain())
+    this.merging.start(() => this.mergeNext())
   }
 
   /** Does all that is to be done now; for tests and for tools that load data. Throws what fails of it. */
-  settle(): Promise<void> {
-    return this.inLine(async () => {
-      await this.writeAll()
-      this.diskAtMs = 0
-      while (!this.isStopping && (await this.step()));
+  async settle(): Promise<void> {
+    await this.writeAll()
+    this.diskAtMs = 0
+    await this.retaining.inLine(() => this.retain())
+    await this.merging.inLine(async () => {
+      while (!this.isStopping && (await this.mergeNext()));
     })
   }
 
@@ -132,7 +122,7 @@ export class Keeper {
   async stop(): Promise<void> {
     this.isStopping = true
     Atomics.store(this.options.stop, 0, 1)
-    await this.line
+    await Promise.all([this.writing.idle(), this.retaining.idle(), this.merging.idle()])
     // Blocks that a reader still holds are removed at the next start.
     const { head } = this.options
     if (head.hasReaders) return
@@ -151,7 +141,7 @@ export class Keeper {
 
   async delete(matchers: readonly MatcherText[], mint: number, maxt: number): Promise<void> {
     const { head, tombstones } = this.options
-    if (head.generations >= GENERATIONS_BUSY) await this.inLine(() => this.writeAll())
+    if (head.generations >= GENERATIONS_BUSY) await this.writeAll()
     // What arrives from now on belongs to another generation, and is not hidden.
     if (!head.isEmpty) head.cut()
     const bounds = { mint: Math.max(mint, -TIME_MAX), maxt: Math.min(maxt, TIME_MAX) }
@@ -160,7 +150,7 @@ export class Keeper {
   }
 
   cleanTombstones(): Promise<void> {
-    return this.inLine(async () => {
+    return this.merging.inLine(async () => {
       await this.writeAll()
       await this.maintenance.cleanTombstones(() => this.isStopping)
       this.show()
@@ -171,43 +161,29 @@ export class Keeper {
     const { head, catalog, tombstones, dataPath } = this.options
     // Also behind small generations of before the start, which otherwise wait for more.
     if (withHead && (!head.isEmpty || head.generations > 1)) head.cut()
-    return this.inLine(async () => {
+    return this.merging.inLine(async () => {
       if (withHead) await this.writeAll()
       return takeSnapshot(dataPath, name, { catalog, tombstones })
     })
   }
 
-  private inLine<T>(operation: () => Promise<T>): Promise<T> {
-    const result = this.line.then(operation)
-    // Whoever asked hears of a failure; the line goes on.
-    this.line = result.then(
-      () => {},
-      () => {},
-    )
-    return result
-  }
-
-  private fail(error: unknown): void {
+  private fail(error: Error): void {
     this.counts.failed++
-    this.retryAtMs = performance.now() + Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.failuresInRow++)
-    this.options.onTrouble(error instanceof Error ? error : new Error(String(error)))
-  }
-
-  /** Does one thing; whether there was one. Retention goes on where writing fails, since the disk may be full. */
-  private async step(): Promise<boolean> {
-    const hasDropped = await this.retain()
-    return (await this.writeNext()) || hasDropped || (await this.mergeNext())
+    this.options.onTrouble(error)
   }
 
   /** Writes out all that is closed, as soon as it is in the log. */
-  private async writeAll(): Promise<void> {
+  private writeAll(): Promise<void> {
     const { head } = this.options
-    while (head.waiting !== undefined && !this.isStopping) {
-      await head.durable()
-      await this.writeNext()
-    }
+    return this.writing.inLine(async () => {
+      while (head.waiting !== undefined && !this.isStopping) {
+        await head.durable()
+        await this.writeNext()
+      }
+    })
   }
 
+  /** Whether there was a generation to write out, and it is done. */
   private async writeNext(): Promise<boolean> {
     const { head, catalog, tombstones, run } = this.options
     const { waiting } = head
@@ -237,13 +213,12 @@ export class Keeper {
     return true
   }
 
-  private async retain(): Promise<boolean> {
-    if (performance.now() < this.diskAtMs) return false
+  private async retain(): Promise<void> {
+    if (performance.now() < this.diskAtMs) return
     await this.measureDisk()
     const { byTime, bySize } = this.maintenance.retain(this.retention, this.disk)
     this.counts.droppedByTime += byTime
     this.counts.droppedBySize += bySize
-    return byTime + bySize > 0
   }
 
   private async measureDisk(): Promise<void> {
@@ -259,6 +234,7 @@ export class Keeper {
     this.diskAtMs = performance.now() + DISK_MS
   }
 
+  /** Whether there was a merge to do, and it is done. */
   private async mergeNext(): Promise<boolean> {
     if (!(await this.maintenance.mergeNext(this.retention, this.disk))) return false
     this.counts.merged++

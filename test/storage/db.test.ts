@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Database, type DatabaseOptions } from '../../storage/db.ts'
 import { APPEND_OUT_OF_ORDER, APPEND_SAME, APPENDED } from '../../storage/errors.ts'
 import { LabelBytes } from '../../storage/head/label-bytes.ts'
@@ -11,6 +11,7 @@ import { Matcher } from '../../storage/model/matcher.ts'
 import { KIND_FLOAT, KIND_STALE, SampleColumns } from '../../storage/model/sample.ts'
 import { Slab } from '../../storage/slab/slab.ts'
 import { Store } from '../../storage/store.ts'
+import type { UpkeepTask } from '../../storage/upkeep.ts'
 import { oldestPage } from '../../storage/wal/oldest.ts'
 import { PageBuilder, pageKey, sealPage } from '../../storage/wal/record.ts'
 import { append, dump, labelsOf, storageSuite } from '../conformance/storage.suite.ts'
@@ -312,6 +313,35 @@ describe('Database', () => {
     await db.close()
     db = await open()
     expect(await dump(db, all)).toEqual(['a 10:1 31:4'])
+    await db.close()
+  })
+
+  it('writes generations out while a merge takes its time', async () => {
+    const db = await open()
+    const upkeep = db as unknown as { run(task: UpkeepTask): Promise<unknown> }
+    const run = upkeep.run.bind(db)
+    let goOn = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    let merges = 0
+    vi.spyOn(upkeep, 'run').mockImplementation(async (task) => {
+      if (task.kind === 'merge' && merges++ === 0) await gate
+      return run(task)
+    })
+    const want: string[] = []
+    for (let t = 1; t <= 12; t++) {
+      await append(db, [['a', t, t]])
+      want.push(`${t}:${t}`)
+      db.cut()
+      db.maintain()
+      await vi.waitFor(() => expect(db.stats()).toMatchObject({ generations: 1, blocks: t }), 10_000)
+    }
+    expect(merges).toBe(1)
+    goOn()
+    await db.settle()
+    expect(db.stats().blocks).toBeLessThan(12)
+    expect(await dump(db, ALL)).toEqual([`a ${want.join(' ')}`])
     await db.close()
   })
 
