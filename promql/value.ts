@@ -5,6 +5,7 @@
  * of columns: for each output series a Float64Array with one place a step, and beside it a presence column,
  * since every float, NaN too, is a legal value.
  */
+import type { FloatHistogram } from '../storage/model/histogram.ts'
 import type { Labels } from '../storage/model/labels.ts'
 
 export interface StepRange {
@@ -19,18 +20,54 @@ export interface StepRange {
 /** Place not taken; there is no sample of this series at this step. */
 export const ABSENT = 0
 export const PRESENT_FLOAT = 1
-/** The value is an index into the result's pool of histograms. */
 export const PRESENT_HISTOGRAM = 2
 
-/** One place a step: `values[s]` counts where `present[s]` is not ABSENT. */
-export interface Column {
-  values: Float64Array
-  present: Uint8Array
+/**
+ * One place a step: what step s has is `values[s]` where `present[s]` is PRESENT_FLOAT, and `histograms[s]` where it
+ * is PRESENT_HISTOGRAM. Elsewhere both may hold anything.
+ */
+export class Column {
+  readonly values: Float64Array
+  readonly present: Uint8Array
+  /** Empty as long as no step has a histogram, so that columns of floats cost nothing for it. */
+  readonly histograms: (FloatHistogram | undefined)[] = []
+
+  constructor(count: number) {
+    this.values = new Float64Array(count)
+    this.present = new Uint8Array(count)
+  }
+
+  /** Whether any step may have a histogram; where not, `present` knows two values only. */
+  get mayHaveHistograms(): boolean {
+    return this.histograms.length > 0
+  }
+
+  setHistogram(s: number, histogram: FloatHistogram): void {
+    if (this.histograms.length === 0) this.histograms.length = this.present.length
+    this.histograms[s] = histogram
+    this.present[s] = PRESENT_HISTOGRAM
+  }
+
+  /** Leaves `present` as it is. */
+  forgetHistograms(): void {
+    if (this.histograms.length > 0) this.histograms.length = 0
+  }
+
+  /** Requires: as many steps. */
+  copyFrom(other: Column): void {
+    this.values.set(other.values)
+    this.present.set(other.present)
+    this.forgetHistograms()
+    for (let s = 0; s < other.histograms.length; s++) this.histograms.push(other.histograms[s])
+  }
 }
 
-/** One series of a result. */
-export interface ResultSeries extends Column {
+/** One series of a result; as in Column. */
+export interface ResultSeries {
   labels: Labels
+  values: Float64Array
+  present: Uint8Array
+  histograms: readonly (FloatHistogram | undefined)[]
 }
 
 /** An instant query gives 'vector', 'scalar', 'string' or 'matrix' (a range selector); a range query 'matrix'. */
@@ -48,4 +85,6 @@ export interface RawSeries {
   labels: Labels
   t: Float64Array
   v: Float64Array
+  /** Sample i is the histogram that stands here, if one does; empty where all are floats. */
+  histograms: readonly (FloatHistogram | undefined)[]
 }

@@ -2,8 +2,8 @@
 import { Labels, LabelsBuilder, METRIC_NAME } from '../../storage/model/labels.ts'
 import { unwrapParens } from '../plan/prepare.ts'
 import type { Expr } from '../syntax/ast.ts'
-import { ABSENT, PRESENT_FLOAT } from '../value.ts'
-import { MaterializedOperator, newColumn, type Operator } from './operator.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
+import { MaterializedOperator, type Operator } from './operator.ts'
 
 /**
  * The labels that a selector asks for by equality, once each, in the order of its matchers: any later matcher on
@@ -28,7 +28,7 @@ export function absentLabels(arg: Expr): Labels {
 export function absent(input: Operator, arg: Expr): Operator {
   const { frame } = input
   const out = input.context.newColumn(frame.count)
-  const column = newColumn(frame.count)
+  const column = new Column(frame.count)
   out.present.fill(PRESENT_FLOAT)
   out.values.fill(1)
   for (let i = 0; i < input.size; i++) {

@@ -4,10 +4,10 @@ import { QueryError } from '../errors.ts'
 import { quantile } from '../functions/quantile.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import { formatFloatShort } from '../syntax/go-format.ts'
-import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import { groupSeries } from './aggregate.ts'
 import type { EvalContext } from './context.ts'
-import { MaterializedOperator, newColumn, type Operator } from './operator.ts'
+import { MaterializedOperator, type Operator } from './operator.ts'
 import type { Scalar } from './scalar.ts'
 
 /** The greatest float below 2^63, as upstream has it, rounded. */
@@ -189,7 +189,7 @@ export function aggregateSelection(node: AggregateNode, input: Operator, k: Scal
       }
     }
   } else {
-    const column = newColumn(frame.count)
+    const column = new Column(frame.count)
     for (let i = 0; i < input.size; i++) input.fill(i, column)
   }
   input.release()

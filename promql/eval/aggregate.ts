@@ -7,9 +7,9 @@
 import { type Labels, METRIC_NAME } from '../../storage/model/labels.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import type { AggregateOp } from '../syntax/ast.ts'
-import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
-import { MaterializedOperator, newColumn, type Operator } from './operator.ts'
+import { MaterializedOperator, type Operator } from './operator.ts'
 import { labelsKey } from './series-labels.ts'
 
 /** Which group each input series belongs to. */
@@ -214,7 +214,7 @@ export function aggregate(node: AggregateNode, input: Operator): Operator {
   const { labels, groupOf } = groupSeries(node, input)
   const groups: (Group | undefined)[] = new Array(labels.length)
   const drops = new Uint8Array(labels.length)
-  const column = newColumn(frame.count)
+  const column = new Column(frame.count)
   for (let i = 0; i < input.size; i++) {
     if (input.fill(i, column) === 0) continue
     const g = groupOf[i]

@@ -6,10 +6,10 @@ import { isInvalidQuantile } from '../functions/quantile.ts'
 import type { Expr } from '../syntax/ast.ts'
 import { parseGoFloat } from '../syntax/go-float.ts'
 import { formatFloatShort } from '../syntax/go-format.ts'
-import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { mergeEqualLabels } from './merge.ts'
-import { newColumn, Operator } from './operator.ts'
+import { Operator } from './operator.ts'
 import type { Scalar } from './scalar.ts'
 import { dropNames } from './series-labels.ts'
 
@@ -29,7 +29,7 @@ function findHistograms(input: Operator, place: Expr): Histogram[] {
   for (const [series, labels] of input.labels.entries()) {
     const bound = parseGoFloat(labels.get('le'))
     if (bound === undefined) {
-      scratch ??= newColumn(input.frame.count)
+      scratch ??= new Column(input.frame.count)
       if (input.fill(series, scratch) > 0) {
         const metricName = settings.delayedNameRemoval ? labels.get(METRIC_NAME) : ''
         annotations.badBucketLabel(labels.get('le'), metricName, place)
@@ -110,7 +110,7 @@ class BucketOperator extends Operator {
     if (this.current > h) throw new Error('histograms are read in order')
     this.current = h
     this.columns = this.histograms[h].members.map(({ series }) => {
-      const column = newColumn(this.frame.count)
+      const column = new Column(this.frame.count)
       this.input.fill(series, column)
       return column
     })

@@ -2,7 +2,7 @@
 import type { SeriesSet } from '../../storage/interface.ts'
 import type { Annotations } from '../annotations.ts'
 import { canceled, timedOut, tooManySamples } from '../errors.ts'
-import type { Column } from '../value.ts'
+import { Column } from '../value.ts'
 
 export interface EvalSettings {
   readonly lookbackMs: number
@@ -68,13 +68,13 @@ export class EvalContext {
   }
 
   /**
-   * A column that is kept. Its places count whether taken or not, so that many series with few samples each are
+   * A column that is kept; one to work in is made without the context. Its places count whether taken or not, so that many series with few samples each are
    * refused too. Throws QueryError when they are too many.
    */
   newColumn(count: number): Column {
     this.heldCells += count
     if (this.heldCells > this.cellsMax) throw tooManySamples()
-    return { values: new Float64Array(count), present: new Uint8Array(count) }
+    return new Column(count)
   }
 
   /** Gives up so many columns that `newColumn` made. */

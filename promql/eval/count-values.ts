@@ -3,9 +3,9 @@ import { isUtf8Name, type Labels, LabelsBuilder, METRIC_NAME } from '../../stora
 import { QueryError } from '../errors.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import { formatFloat, quoteString } from '../syntax/go-format.ts'
-import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
-import { MaterializedOperator, newColumn, type Operator } from './operator.ts'
+import { MaterializedOperator, type Operator } from './operator.ts'
 
 interface Counts {
   readonly labels: Labels[]
@@ -22,7 +22,7 @@ export function countValues(node: AggregateNode, input: Operator, valueLabel: st
   const names = new Set(grouping)
   names.add(without ? METRIC_NAME : valueLabel)
   const counts: Counts = { labels: [], columns: [], ordinals: new Map() }
-  const column = newColumn(frame.count)
+  const column = new Column(frame.count)
   const builder = new LabelsBuilder()
   for (let i = 0; i < input.size; i++) {
     input.fill(i, column)

@@ -9,10 +9,10 @@ import { compareLabels, type Labels, LabelsBuilder } from '../../storage/model/l
 import { duplicateLabelSet, QueryError } from '../errors.ts'
 import type { BinaryNode } from '../plan/plan.ts'
 import type { BinaryOp, VectorMatching } from '../syntax/ast.ts'
-import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import { applyOperator, isArithmetic, isTrim, refuseTrim } from './binary-operators.ts'
 import { fillSides, matchingLabels } from './fill.ts'
-import { freeColumns, materialize, newColumn, Operator } from './operator.ts'
+import { freeColumns, materialize, Operator } from './operator.ts'
 import { formatLabels, labelsKey, withoutMetadata } from './series-labels.ts'
 
 /** A series of the "many" side and one of the "one" side with the same matching labels. */
@@ -94,7 +94,7 @@ class MatchingOperator extends Operator {
     this.manies = manies
     this.outputs = outputs
     this.isManyLeft = matching!.card !== 'one-to-many'
-    this.scratch = newColumn(node.frame.count)
+    this.scratch = new Column(node.frame.count)
   }
 
   protected override compute(i: number, out: Column): number {
@@ -103,10 +103,7 @@ class MatchingOperator extends Operator {
     const [{ many, one }] = pairs
     const held = this.manies.get(many)
     if (held === undefined) this.many.fill(many, out)
-    else {
-      out.values.set(held.values)
-      out.present.set(held.present)
-    }
+    else out.copyFrom(held)
     return this.combine(out, this.ones[one])
   }
 
@@ -133,8 +130,7 @@ class MatchingOperator extends Operator {
     for (const { many, one } of pairs) {
       const column = this.manies.get(many)
       if (column === undefined) continue
-      scratch.values.set(column.values)
-      scratch.present.set(column.present)
+      scratch.copyFrom(column)
       if (this.combine(scratch, this.ones[one]) === 0) continue
       for (let s = 0; s < scratch.present.length; s++) {
         if (scratch.present[s] === ABSENT) continue

@@ -1,8 +1,8 @@
 /** Series that came to have equal labels become one, or are an error. */
 import type { Labels } from '../../storage/model/labels.ts'
 import { duplicateLabelSet } from '../errors.ts'
-import { ABSENT, type Column } from '../value.ts'
-import { MaterializedOperator, newColumn, type Operator } from './operator.ts'
+import { ABSENT, Column } from '../value.ts'
+import { MaterializedOperator, type Operator } from './operator.ts'
 
 /**
  * When equal labels are an error: where two series have a sample at the same step, or already where both have any
@@ -44,7 +44,7 @@ export function mergeEqualLabels(operator: Operator, rule: MergeRule): Operator 
   const { context, frame } = operator
   const columns: (Column | undefined)[] = new Array(groups.length)
   const drops = new Uint8Array(groups.length)
-  const scratch = newColumn(frame.count)
+  const scratch = new Column(frame.count)
   for (let i = 0; i < operator.size; i++) {
     if (operator.fill(i, scratch) === 0) continue
     const g = groupOf[i]

@@ -4,13 +4,8 @@
  */
 import type { Labels } from '../../storage/model/labels.ts'
 import type { Frame } from '../plan/plan.ts'
-import { ABSENT, type Column } from '../value.ts'
+import { ABSENT, Column } from '../value.ts'
 import type { EvalContext } from './context.ts'
-
-/** A column to work in. Those that are kept are the context's to make. */
-export function newColumn(count: number): Column {
-  return { values: new Float64Array(count), present: new Uint8Array(count) }
-}
 
 export function countPresent(column: Column): number {
   const { present } = column
@@ -50,6 +45,7 @@ export abstract class Operator {
    * the samples count as held until `release`.
    */
   fill(i: number, out: Column): number {
+    out.forgetHistograms()
     const found = this.compute(i, out)
     this.context.hold(found)
     this.held += found
@@ -100,8 +96,7 @@ export class MaterializedOperator extends Operator {
       out.present.fill(ABSENT)
       return 0
     }
-    out.values.set(column.values)
-    out.present.set(column.present)
+    out.copyFrom(column)
     return countPresent(column)
   }
 
@@ -139,14 +134,17 @@ export class RepeatOperator extends Operator {
   constructor(frame: Frame, input: Operator) {
     super(input.context, frame, input.labels, input.drops)
     this.input = input
-    this.once = newColumn(1)
+    this.once = new Column(1)
   }
 
   protected override compute(i: number, out: Column): number {
-    this.input.fill(i, this.once)
-    out.values.fill(this.once.values[0])
-    out.present.fill(this.once.present[0])
-    return this.once.present[0] === ABSENT ? 0 : this.frame.count
+    const { input, once, frame } = this
+    input.fill(i, once)
+    out.values.fill(once.values[0])
+    out.present.fill(once.present[0])
+    const histogram = once.histograms[0]
+    for (let s = 0; histogram !== undefined && s < frame.count; s++) out.setHistogram(s, histogram)
+    return once.present[0] === ABSENT ? 0 : frame.count
   }
 
   protected override finish(): void {

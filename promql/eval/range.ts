@@ -8,11 +8,11 @@ import { RATE_KERNELS } from '../functions/rate.ts'
 import { REGRESSION_KERNELS } from '../functions/regression.ts'
 import { type RangeKernel, Windows } from '../functions/windows.ts'
 import type { CallNode, Frame, RangeNode, SubqueryNode } from '../plan/plan.ts'
-import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import { absentLabels } from './absent.ts'
 import type { EvalContext } from './context.ts'
 import { mergeEqualLabels } from './merge.ts'
-import { MaterializedOperator, newColumn, Operator } from './operator.ts'
+import { MaterializedOperator, Operator } from './operator.ts'
 import type { Scalar } from './scalar.ts'
 import { histogramsUnsupported, labelsOf, seriesOf } from './selector.ts'
 import { areDistinctWithoutMetadata, dropNames } from './series-labels.ts'
@@ -104,7 +104,7 @@ export class SubquerySource extends RangeSource {
   constructor(context: EvalContext, node: SubqueryNode, inner: Operator) {
     super(node, context, inner.labels, inner.drops)
     this.inner = inner
-    this.column = newColumn(inner.frame.count)
+    this.column = new Column(inner.frame.count)
     this.samples = new SampleColumns(inner.frame.count)
   }
 

@@ -35,7 +35,7 @@ export function evaluatePlan(
       const { values } = evaluator.scalar(root)
       if (isInstant) return { type: 'scalar', timeMs, value: values[0] }
       const present = new Uint8Array(values.length).fill(PRESENT_FLOAT)
-      return { type: 'matrix', steps, series: [{ labels: Labels.EMPTY, values, present }] }
+      return { type: 'matrix', steps, series: [{ labels: Labels.EMPTY, values, present, histograms: [] }] }
     }
     case 'vector': {
       const series = readVector(dropMarkedNames(evaluator.vector(root)))
@@ -48,7 +48,9 @@ export function evaluatePlan(
 function readVector(operator: Operator): ResultSeries[] {
   const series: ResultSeries[] = []
   for (const [i, column] of materialize(operator).entries()) {
-    if (column !== undefined) series.push({ labels: operator.labels[i], ...column })
+    if (column === undefined) continue
+    const { values, present, histograms } = column
+    series.push({ labels: operator.labels[i], values, present, histograms })
   }
   return series
 }
@@ -67,7 +69,7 @@ function readRange(source: RangeSource): RawSeries[] {
     context.hold(to - from)
     context.totalQueryableSamples += to - from
     if (source.isStorage) context.samplesRead += to - from
-    series.push({ labels: set, t: t.slice(from, to), v: v.slice(from, to) })
+    series.push({ labels: set, t: t.slice(from, to), v: v.slice(from, to), histograms: [] })
   }
   source.release()
   return series

@@ -1,8 +1,8 @@
 /** Scalars: one float at every step. */
 import type { Frame } from '../plan/plan.ts'
-import { ABSENT } from '../value.ts'
+import { ABSENT, Column } from '../value.ts'
 import type { EvalContext } from './context.ts'
-import { newColumn, type Operator } from './operator.ts'
+import type { Operator } from './operator.ts'
 
 export class Scalar {
   readonly values: Float64Array
@@ -30,7 +30,7 @@ export function constantScalar(context: EvalContext, frame: Frame, value: number
 /** The value of the only sample of a step; NaN where there is none or more than one. */
 export function scalarOf(input: Operator): Scalar {
   const { frame } = input
-  const column = newColumn(frame.count)
+  const column = new Column(frame.count)
   const values = new Float64Array(frame.count)
   const seen = new Float64Array(frame.count)
   for (let i = 0; i < input.size; i++) {

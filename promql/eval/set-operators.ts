@@ -1,9 +1,9 @@
 /** and, unless, or: presence of one side decides which samples of the other are kept. */
 
 import type { BinaryNode } from '../plan/plan.ts'
-import { ABSENT, type Column } from '../value.ts'
+import { ABSENT, Column } from '../value.ts'
 import { mergeEqualLabels } from './merge.ts'
-import { freeColumns, MaterializedOperator, materialize, newColumn, Operator } from './operator.ts'
+import { freeColumns, MaterializedOperator, materialize, Operator } from './operator.ts'
 import { labelsKey } from './series-labels.ts'
 
 /** Group of each series by the labels that are matched. */
@@ -85,7 +85,7 @@ function intersect(node: BinaryNode, lhs: Operator, rhs: Operator): Operator {
   const leftCount = signatures.count
   const right = signatures.of(rhs)
   const presence: (Uint8Array | undefined)[] = new Array(leftCount)
-  const column = newColumn(lhs.frame.count)
+  const column = new Column(lhs.frame.count)
   for (let i = 0; i < rhs.size; i++) {
     if (rhs.fill(i, column) === 0 || right[i] >= leftCount) continue
     presence[right[i]] ??= new Uint8Array(lhs.frame.count)

@@ -22,6 +22,7 @@ function series(labels: Record<string, string>, ...values: (number | undefined)[
     labels: Labels.from(labels),
     values: Float64Array.from(values, (v) => v ?? 0),
     present: Uint8Array.from(values, (v) => (v === undefined ? ABSENT : PRESENT_FLOAT)),
+    histograms: [],
   }
 }
 
@@ -74,8 +75,13 @@ describe('the result of a query', () => {
 
   it('samples of a range selector: each series at its own times', () => {
     const raw = [
-      { labels: Labels.from({ a: '1' }), t: Float64Array.of(1, 2000), v: Float64Array.of(1, 2.5) },
-      { labels: Labels.from({ a: '2' }), t: Float64Array.of(-1), v: Float64Array.of(-3) },
+      {
+        labels: Labels.from({ a: '1' }),
+        t: Float64Array.of(1, 2000),
+        v: Float64Array.of(1, 2.5),
+        histograms: [],
+      },
+      { labels: Labels.from({ a: '2' }), t: Float64Array.of(-1), v: Float64Array.of(-3), histograms: [] },
     ]
     expect(answer({ type: 'samples', series: raw })).toBe(
       '{"status":"success","data":{"resultType":"matrix","result":[' +

@@ -1,7 +1,7 @@
 /** Windows over samples for the tests of range functions: given ones, and random ones. */
 import type { RangeKernel } from '../../../promql/functions/windows.ts'
 import { Windows } from '../../../promql/functions/windows.ts'
-import { ABSENT } from '../../../promql/value.ts'
+import { ABSENT, Column, PRESENT_FLOAT } from '../../../promql/value.ts'
 import { KIND_FLOAT, SampleColumns } from '../../../storage/model/sample.ts'
 import type { Prng } from '../../harness/prng.ts'
 
@@ -26,7 +26,9 @@ export function runKernel(
   windows.use(samples)
   const count = ends.length
   // Filled with what must not be taken for a result.
-  const out = { values: new Float64Array(count).fill(-12345), present: new Uint8Array(count).fill(1) }
+  const out = new Column(count)
+  out.values.fill(-12345)
+  out.present.fill(PRESENT_FLOAT)
   const found = kernel(
     windows,
     args.map((arg) => new Float64Array(count).fill(arg)),
