@@ -37,6 +37,7 @@ function queryableOf({ labels, t, v, kind }: Counters): Queryable {
   return {
     querier: () => ({
       select: async () => ({
+        samplesEstimate: 0,
         count: labels.length,
         labels: (i) => labels[i],
         read: (i, into) => {

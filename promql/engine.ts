@@ -11,11 +11,14 @@ import { Annotations } from './annotations.ts'
 import { canceled, QueryError, timedOut } from './errors.ts'
 import { EvalContext } from './eval/context.ts'
 import { evaluatePlan } from './eval/result.ts'
+import { formatBytes, QueryMemory } from './memory.ts'
+import { estimate, type SelectionSize } from './plan/estimate.ts'
 import type { Plan } from './plan/plan.ts'
 import { prepare } from './plan/prepare.ts'
 import { documentedType, type Expr, valueType } from './syntax/ast.ts'
 import { ParseError } from './syntax/parse-error.ts'
 import { type ParseOptions, parse } from './syntax/parser.ts'
+import { printMatcher } from './syntax/printer.ts'
 import type { QueryValue, StepRange } from './value.ts'
 
 /** What is off unless asked for: parts of the language, and ways to evaluate it. */
@@ -45,7 +48,14 @@ export interface QueryOptions {
   readonly timeoutMs?: number
   /** Over shared memory: the query ends soon after cell 0 is not 0 any more. */
   readonly cancel?: Int32Array
+  /** What the query may have; the caller closes it when the answer is written. Without it, no bound. */
+  readonly memory?: QueryMemory
+  /** Above this estimate (units of some nanoseconds) the query is not run: HeavyQuery. */
+  readonly workMax?: number
 }
+
+/** Thrown before any sample is read by a query that costs more than it was to cost; it may be run elsewhere. */
+export class HeavyQuery extends Error {}
 
 export interface QueryResult {
   readonly value: QueryValue
@@ -134,6 +144,7 @@ export class Engine {
     try {
       const series = await selectAll(querier, plan)
       checkRunning(run)
+      const memory = admit(run, plan, series)
       const settings = {
         lookbackMs,
         samplesMax: this.options.maxSamples,
@@ -141,7 +152,7 @@ export class Engine {
         typeAndUnitLabels: features.typeAndUnitLabels ?? false,
       }
       const annotations = new Annotations(run.query)
-      const limits = { deadlineMs: run.deadlineMs, cancel: options.cancel }
+      const limits = { deadlineMs: run.deadlineMs, cancel: options.cancel, memory }
       const context = new EvalContext(settings, annotations, series, limits)
       const prepared = performance.now()
       const unsorted = evaluate(context, plan, run)
@@ -168,6 +179,40 @@ function checkRunning({ options, deadlineMs }: Run): void {
   const { cancel } = options
   if (cancel !== undefined && Atomics.load(cancel, 0) !== 0) throw canceled('query execution')
   if (performance.now() > deadlineMs) throw timedOut('query execution')
+}
+
+/** Reserves what the query needs for sure. Throws HeavyQuery, and QueryError where it may not have that much. */
+function admit({ options, deadlineMs }: Run, plan: Plan, series: readonly SeriesSet[]): QueryMemory {
+  const { memory = QueryMemory.unlimited(), workMax = Number.POSITIVE_INFINITY, cancel } = options
+  const sizes = series.map(({ count, samplesEstimate }) => ({ series: count, samples: samplesEstimate }))
+  const { bytes, work, costliest } = estimate(plan.root, sizes)
+  if (work > workMax) throw new HeavyQuery()
+  if (bytes > memory.maxBytes) {
+    // The queries of a lane for small ones may have little.
+    if (workMax < Number.POSITIVE_INFINITY) throw new HeavyQuery()
+    throw tooExpensive(plan, sizes, costliest, bytes, memory.maxBytes)
+  }
+  memory.await(bytes, { cancel, deadlineMs })
+  return memory
+}
+
+function tooExpensive(
+  { selections, root }: Plan,
+  sizes: readonly SelectionSize[],
+  costliest: number,
+  bytes: number,
+  maxBytes: number,
+): QueryError {
+  const { series, samples } = sizes[costliest]
+  const { count } = root.frame
+  const matchers = selections[costliest].matchers.map(printMatcher).join(',')
+  return new QueryError(
+    'execution',
+    `query needs at least ${formatBytes(bytes)} of memory, and may have ${formatBytes(maxBytes)} ` +
+      `(--query.memory-limit): {${matchers}} selects ${series} series with some ` +
+      `${Math.round(samples)} samples, at ${count} ${count === 1 ? 'step' : 'steps'}; narrow it by a metric name ` +
+      'or more matchers, shorten the range, lengthen the step, or aggregate',
+  )
 }
 
 async function selectAll(querier: Querier, plan: Plan): Promise<SeriesSet[]> {

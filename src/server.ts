@@ -98,6 +98,7 @@ export async function startServer({
   const pool = new QueryPool({
     storageHandle: db.handle,
     engine: engineOptions(flags),
+    memoryBytes: flags.queryMemoryLimitBytes || Math.floor(memoryLimitBytes / 4),
     maxConcurrency: flags.queryMaxConcurrency,
     onDamage: (note) => db.damage.add(note),
     onWorkerExit: (index) => releaseReader(db.handle, index),

@@ -65,6 +65,8 @@ export interface SelectHints {
 /** Series of one selector, sorted by labels (compareLabels). */
 export interface SeriesSet {
   readonly count: number
+  /** About how many samples the series have in the range together; told without reading any. */
+  readonly samplesEstimate: number
   /** Labels of series i, 0 ≤ i < count. The same object for each call. */
   labels(i: number): Labels
   /**

@@ -187,6 +187,7 @@ export class MemoryStorage implements Storage, HeadStatistics {
         const found = find(matchers)
         return {
           count: found.length,
+          samplesEstimate: found.reduce((sum, i) => sum + visible(i).length, 0),
           labels: (i) => this.series[found[i]].labels,
           read: (i: number, into: SampleColumns) => {
             into.clear()

@@ -8,6 +8,7 @@ import type { BlockReader } from './block/reader.ts'
 import type { BlockShelf } from './block/shelf.ts'
 import { type Tombstone, TombstoneFilter } from './block/tombstones.ts'
 import { Directory, type ListedBlock, type View } from './head/directory.ts'
+import { estimateSamples } from './head/estimate-samples.ts'
 import { readHeadStatus } from './head/head-status.ts'
 import { mergeColumns } from './head/merge-columns.ts'
 import { HeadReader, type HeadSeries } from './head/querier.ts'
@@ -99,18 +100,24 @@ class StorageQuerier implements Querier {
 
   async select(matchers: readonly Matcher[]): Promise<SeriesSet> {
     let found: FoundSeries[] = []
+    let samplesEstimate = 0
     for (const part of await this.openBlocks()) {
-      const series = Array.from(part.select(matchers), (ref) => ({
+      const refs = part.select(matchers)
+      samplesEstimate += part.estimateSamples(refs.length)
+      const series = Array.from(refs, (ref) => ({
         labels: part.labels(ref),
         sources: [part],
         positions: [ref],
       }))
       found = unite(found, inOrder(series))
     }
-    found = unite(found, this.selectHead(matchers))
+    const parts = this.head.select(matchers)
+    samplesEstimate += this.head.estimateSamples(parts)
+    found = unite(found, this.inHead(parts))
     const part = new SampleColumns()
     return {
       count: found.length,
+      samplesEstimate,
       labels: (i) => found[i].labels,
       read: (i, into) => {
         into.clear()
@@ -125,8 +132,7 @@ class StorageQuerier implements Querier {
     }
   }
 
-  private selectHead(matchers: readonly Matcher[]): FoundSeries[] {
-    const parts: HeadSeries[] = this.head.select(matchers)
+  private inHead(parts: readonly HeadSeries[]): FoundSeries[] {
     const source: Source = { read: (position, into) => this.head.read(parts[position], into) }
     const series = parts.map(({ labels }, i) => ({ labels, sources: [source], positions: [i] }))
     return inOrder(series)
@@ -198,6 +204,10 @@ class BlockPart implements Source {
   select(matchers: readonly Matcher[]): Uint32Array {
     const refs = this.block.select(matchers, this.mint, this.maxt, this.suffered)
     return this.filter.isEmpty ? refs : refs.filter((ref) => this.hasSamples(ref))
+  }
+
+  estimateSamples(series: number): number {
+    return estimateSamples(this.block.meta, series, this.mint, this.maxt)
   }
 
   labels(ref: number): Labels {

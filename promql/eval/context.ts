@@ -2,6 +2,7 @@
 import type { SeriesSet } from '../../storage/interface.ts'
 import type { Annotations } from '../annotations.ts'
 import { canceled, timedOut, tooManySamples } from '../errors.ts'
+import type { QueryMemory } from '../memory.ts'
 import { Column } from '../value.ts'
 
 export interface EvalSettings {
@@ -19,7 +20,11 @@ export interface RunLimits {
   readonly deadlineMs: number
   /** Shared with other threads: cell 0 is not 0 once the query is cancelled. */
   readonly cancel: Int32Array | undefined
+  readonly memory: QueryMemory
 }
+
+/** Bytes of a place in a column. */
+const CELL_BYTES = 9
 
 /** Places for samples that a query may always have, however few samples it may hold. */
 const CELLS_ALWAYS = 10_000_000
@@ -74,12 +79,14 @@ export class EvalContext {
   newColumn(count: number): Column {
     this.heldCells += count
     if (this.heldCells > this.cellsMax) throw tooManySamples()
+    this.limits.memory.take(count * CELL_BYTES)
     return new Column(count)
   }
 
   /** Gives up so many columns that `newColumn` made. */
   freeColumns(columns: number, count: number): void {
     this.heldCells -= columns * count
+    this.limits.memory.give(columns * count * CELL_BYTES)
   }
 
   /** Counts work; from time to time throws QueryError when the query was cancelled or its time is up. */

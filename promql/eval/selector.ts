@@ -10,6 +10,7 @@ import { dropNames } from './series-labels.ts'
 
 const NO_SERIES: SeriesSet = {
   count: 0,
+  samplesEstimate: 0,
   labels: () => {
     throw new Error('there are no series')
   },

@@ -230,6 +230,14 @@ const ROWS: Readonly<Record<FlagGroup, readonly Row[]>> = {
     ['query.timeout', 'duration', '2m', 'Longest time a query may take.', SERVER, EFFECTIVE],
     ['query.max-concurrency', 'int', '20', 'Most queries at once.', SERVER, EFFECTIVE],
     ['query.max-samples', 'int', '50000000', 'Most samples in memory for one query.', SERVER, EFFECTIVE],
+    [
+      'query.memory-limit',
+      'bytes',
+      '0B',
+      'Memory that all queries may have together, with a unit, such as 512MB; 0 takes a quarter of --storage.memory-limit.',
+      SERVER,
+      EFFECTIVE,
+    ],
   ],
   Scraping: [
     ['scrape.adjust-timestamps', 'bool', 'true', 'Snap timestamps to the schedule.', HIDDEN, EFFECTIVE],

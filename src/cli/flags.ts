@@ -62,6 +62,8 @@ export interface Flags {
   queryTimeoutMs: number
   queryMaxConcurrency: number
   queryMaxSamples: number
+  /** 0: by the memory limit of the whole server. */
+  queryMemoryLimitBytes: number
   adjustTimestamps: boolean
   timestampToleranceMs: number
   /** Names given to --enable-feature that this version has. */
@@ -122,6 +124,7 @@ function typedFlags(values: ReadonlyMap<string, FlagValue[]>, given: Given): Fla
     queryTimeoutMs: number('query.timeout'),
     queryMaxConcurrency: number('query.max-concurrency'),
     queryMaxSamples: number('query.max-samples'),
+    queryMemoryLimitBytes: number('query.memory-limit'),
     adjustTimestamps: bool('scrape.adjust-timestamps'),
     timestampToleranceMs: number('scrape.timestamp-tolerance'),
     features: new Set(featureNames.filter((name) => featureState(name) === 'built')),
@@ -274,6 +277,13 @@ function checkListenAddress(address: string): void {
   if (Number(port) > 65535) throw new FlagError(`--web.listen-address: address ${port}: invalid port`, 2)
 }
 
+const NOT_NEGATIVE_FLAGS = [
+  'storage.memory-limit',
+  'query.memory-limit',
+  'storage.tsdb.retention.size',
+  'scrape.timestamp-tolerance',
+]
+
 const POSITIVE_FLAGS = [
   'query.timeout',
   'query.max-concurrency',
@@ -290,7 +300,7 @@ function checkPositive(given: Given): void {
       throw new FlagError(`${PARSE_PREFIX}--${name} must be greater than 0`, 2)
     }
   }
-  for (const name of ['storage.memory-limit', 'storage.tsdb.retention.size', 'scrape.timestamp-tolerance']) {
+  for (const name of NOT_NEGATIVE_FLAGS) {
     const value = given.values.get(name)?.[0] as number | undefined
     if (value !== undefined && value < 0) {
       throw new FlagError(`${PARSE_PREFIX}--${name} must not be negative`, 2)

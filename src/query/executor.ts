@@ -2,8 +2,15 @@
  * Runs one request to its answer: parse, evaluate, write. The work of a query thread, and of tests in their own.
  * Every failure becomes an answer; a bug becomes one too, and is handed over to be logged.
  */
-import { Engine, type EngineOptions, type QueryOptions, type QueryResult } from '../../promql/engine.ts'
+import {
+  Engine,
+  type EngineOptions,
+  HeavyQuery,
+  type QueryOptions,
+  type QueryResult,
+} from '../../promql/engine.ts'
 import { canceled, QueryError } from '../../promql/errors.ts'
+import { QueryMemory } from '../../promql/memory.ts'
 import { quoteString } from '../../promql/syntax/go-format.ts'
 import type { QueryValue } from '../../promql/value.ts'
 import { StorageError } from '../../storage/errors.ts'
@@ -28,6 +35,18 @@ import { statisticsOf } from './statistics.ts'
 
 const TRUNCATED = 'results truncated due to limit'
 
+/** The circumstances of one request. */
+export interface Run {
+  /** One word of shared memory; the request is given up soon after it is not 0. */
+  readonly cancel: Int32Array
+  /** How long the request has waited, which counts against its timeout. */
+  readonly queueMs: number
+  /** Closed here at the end; without it a query may have any. */
+  readonly memory?: QueryMemory
+  /** Queries that cost more are not run but handed back; by the engine's estimate. */
+  readonly workMax?: number
+}
+
 export class QueryExecutor {
   private readonly engine: Engine
   private readonly queryable: Queryable & HeadStatistics
@@ -37,16 +56,14 @@ export class QueryExecutor {
     this.queryable = queryable
   }
 
-  /**
-   * `cancel`: one word of shared memory; the request is given up soon after it is not 0. `queueMs`: how long the
-   * request has waited, which counts against its timeout. Never rejects.
-   */
-  async execute(request: QueryRequest, cancel: Int32Array, queueMs = 0): Promise<QueryResponse> {
+  /** Rejects with HeavyQuery where `run` has a `workMax`, else never. */
+  async execute(request: QueryRequest, run: Run): Promise<QueryResponse> {
+    const { cancel, queueMs } = run
     try {
       switch (request.kind) {
         case 'instant':
         case 'range':
-          return await this.query(request, cancel, queueMs)
+          return await this.query(request, run)
         case 'series':
           return labelResponse(await this.series(request, cancel), queueMs)
         case 'labelNames':
@@ -56,19 +73,29 @@ export class QueryExecutor {
           return labelResponse(headStatusAnswer(this.queryable.headStatus(request.limit)), queueMs)
       }
     } catch (error) {
+      if (error instanceof HeavyQuery) throw error
       return failure(error, queueMs)
     }
   }
 
-  private async query(
+  private async query(request: InstantRequest | RangeRequest, run: Run): Promise<QueryResponse> {
+    const memory = run.memory ?? QueryMemory.unlimited()
+    try {
+      return await this.answer(request, run, memory)
+    } finally {
+      memory.close()
+    }
+  }
+
+  private async answer(
     request: InstantRequest | RangeRequest,
-    cancel: Int32Array,
-    queueMs: number,
+    { cancel, queueMs, workMax }: Run,
+    memory: QueryMemory,
   ): Promise<QueryResponse> {
     // A timeout of 0 is over at once, however fast the clock.
     const timeoutMs = Math.max(request.timeoutMs - queueMs, 0) || -1
     const { lookbackMs, subqueryStepMs } = request
-    const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel }
+    const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel, memory, workMax }
     const tracked = new TrackedQueryable(this.queryable)
     const result = await this.evaluate(tracked, request, options)
     const { value, isTruncated } = truncate(result.value, request.limit)

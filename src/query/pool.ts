@@ -6,7 +6,8 @@
  * are transferred, not copied. Each thread has a cancel word in shared memory that its evaluation polls.
  *
  * One thread is there from the start; others are started when all are busy, and end when they had nothing to do for a
- * while: each costs some 25 MB.
+ * while: each costs some 25 MB. The first one is the light lane: a query that by the engine's estimate takes long is not
+ * run there but handed back, and waits for another thread. So a small query never waits for a large one.
  *
  * A thread that dies takes its one query with it, which is answered with an error, and is replaced. Its heap is
  * bounded, so that a query that blows it up ends the thread and not the process.
@@ -14,11 +15,12 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { EngineOptions } from '../../promql/engine.ts'
+import { MEMORY_CELLS } from '../../promql/memory.ts'
 import type { DamageNote } from '../../storage/damage.ts'
 import type { StorageHandle } from '../../storage/db.ts'
 import type { QueryRequest, QueryResponse, QueryService } from './request.ts'
 import { canceledResponse, closedResponse, errorResponse, queueTimeoutResponse } from './response.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './worker.ts'
+import type { FromWorker, ToWorker, WorkerMemory, WorkerSetup } from './worker.ts'
 
 export interface QueryPoolOptions {
   /** What the threads open the storage with; see `storageModule`. */
@@ -26,7 +28,9 @@ export interface QueryPoolOptions {
   engine: EngineOptions
   /** Queries (instant and range) that run at once; more threads than this serve label queries only. */
   maxConcurrency: number
-  /** Threads at most; `defaultThreadCount()` unless given. */
+  /** Bytes that all queries may have together; without it, any. */
+  memoryBytes?: number
+  /** Threads at most, `defaultThreadCount()` unless given. With a single one there is no light lane. */
   threads?: number
   /** After how long without a request a thread ends, but for the first one. */
   idleMs?: number
@@ -62,10 +66,20 @@ const CLOSE_PATIENCE_MS = 500
 /** A longer timer would fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1
 
+/** Estimated work (see plan/estimate.ts) that takes some 25 ms: more is not run in the light lane. */
+const LIGHT_WORK = 4_000_000
+/** What a query in the light lane may have, or a quarter of all memory where that is less. */
+const LIGHT_BYTES = 64 * 2 ** 20
+
 interface Job {
   request: QueryRequest
+  /** It was too much for the light lane. */
+  isHeavy: boolean
   queuedAtMs: number
+  timeoutMs: number
   isGated: boolean
+  /** Nobody waits for the answer any more. */
+  isAborted: boolean
   /** Ends the job; the first answer counts. */
   answer(response: QueryResponse): void
   /** The thread that runs it; undefined while it waits. */
@@ -91,12 +105,14 @@ export class QueryPool implements QueryService {
   private readonly queue: Job[] = []
   private readonly restarts: (NodeJS.Timeout | undefined)[] = []
   private readonly failuresInRow: number[] = []
+  /** What each thread's query has reserved. */
+  private readonly memoryCells = new Int32Array(new SharedArrayBuffer(4 * MEMORY_CELLS))
   private gatedRunning = 0
   private isClosed = false
 
   constructor(options: QueryPoolOptions) {
     this.options = options
-    const count = options.threads ?? defaultThreadCount()
+    const count = Math.min(options.threads ?? defaultThreadCount(), MEMORY_CELLS)
     for (let index = 0; index < count; index++) {
       this.failuresInRow.push(0)
       this.threads.push(index === 0 ? this.startThread(index) : undefined)
@@ -130,14 +146,19 @@ export class QueryPool implements QueryService {
     resolve: (r: QueryResponse) => void,
   ): void {
     const isGated = request.kind === 'instant' || request.kind === 'range'
+    const timeoutMs = isGated ? request.timeoutMs : Number.POSITIVE_INFINITY
     let timer: NodeJS.Timeout | undefined
     const onAbort = () => {
+      job.isAborted = true
       if (job.thread !== undefined) Atomics.store(job.thread.cancel, 0, 1)
       else job.answer(canceledResponse())
     }
     const job: Job = {
       request,
+      isHeavy: false,
+      isAborted: false,
       queuedAtMs: performance.now(),
+      timeoutMs,
       isGated,
       thread: undefined,
       answer: (response) => {
@@ -151,31 +172,32 @@ export class QueryPool implements QueryService {
     signal?.addEventListener('abort', onAbort)
     this.queue.push(job)
     this.dispatch()
-    if (job.thread === undefined && isGated) {
-      timer = setTimeout(
-        () => {
-          if (job.thread === undefined) job.answer(queueTimeoutResponse(performance.now() - job.queuedAtMs))
-        },
-        Math.min(request.timeoutMs, TIMER_MAX_MS),
-      )
-    }
+    if (isGated) timer = setTimeout(() => this.endWaiting(job), Math.min(timeoutMs, TIMER_MAX_MS))
+  }
+
+  /** Its time is up; a request that runs finds out by itself. */
+  private endWaiting(job: Job): void {
+    if (job.thread === undefined) job.answer(queueTimeoutResponse(performance.now() - job.queuedAtMs))
   }
 
   /** Gives waiting requests to free threads, in their order; a request that the gate holds back is stepped over. */
   private dispatch(): void {
     for (const thread of this.threads) {
       if (thread === undefined || !thread.isReady || thread.job !== undefined) continue
-      const at = this.findRunnable()
-      if (at < 0) return
-      this.start(thread, this.queue.splice(at, 1)[0])
+      const at = this.findRunnable(this.isLight(thread.index))
+      if (at >= 0) this.start(thread, this.queue.splice(at, 1)[0])
     }
-    if (this.findRunnable() >= 0) this.addThread()
+    if (this.findRunnable(false) >= 0) this.addThread()
+  }
+
+  private isLight(index: number): boolean {
+    return index === 0 && this.threads.length > 1
   }
 
   /** Position of the first request that may run now, or −1. */
-  private findRunnable(): number {
+  private findRunnable(isLight: boolean): number {
     const mayRunQuery = this.gatedRunning < this.options.maxConcurrency
-    return this.queue.findIndex((job) => mayRunQuery || !job.isGated)
+    return this.queue.findIndex((job) => (mayRunQuery || !job.isGated) && !(isLight && job.isHeavy))
   }
 
   /** Starts one more thread, unless one is starting already or there are enough. */
@@ -194,7 +216,8 @@ export class QueryPool implements QueryService {
     if (job.isGated) this.gatedRunning++
     Atomics.store(thread.cancel, 0, 0)
     const queueMs = performance.now() - job.queuedAtMs
-    thread.worker.postMessage({ request: job.request, queueMs } satisfies ToWorker)
+    const workMax = this.isLight(thread.index) ? LIGHT_WORK : undefined
+    thread.worker.postMessage({ request: job.request, queueMs, workMax } satisfies ToWorker)
   }
 
   /** Takes the job from its thread, so that both are free. */
@@ -220,6 +243,19 @@ export class QueryPool implements QueryService {
     void thread.worker.terminate()
   }
 
+  /** What the light lane may have is not shared: its queries wait for no other's memory. */
+  private memoryOf(index: number): WorkerMemory | undefined {
+    const { memoryBytes } = this.options
+    if (memoryBytes === undefined) return undefined
+    const lightBytes = Math.min(LIGHT_BYTES, memoryBytes / 4)
+    if (this.isLight(index)) return { maxBytes: lightBytes, share: undefined }
+    const maxBytes = memoryBytes - lightBytes
+    return {
+      maxBytes,
+      share: { cells: this.memoryCells, cell: index, totalKib: Math.floor(maxBytes / 1024) },
+    }
+  }
+
   private startThread(index: number): QueryThread {
     const cancel = new Int32Array(new SharedArrayBuffer(4))
     const { engine, storageHandle } = this.options
@@ -227,6 +263,7 @@ export class QueryPool implements QueryService {
       workerIndex: index,
       cancel,
       engine,
+      memory: this.memoryOf(index),
       storageHandle,
       storageModule: this.options.storageModule ?? STORAGE_MODULE,
     }
@@ -262,10 +299,25 @@ export class QueryPool implements QueryService {
       thread.isReady = true
       this.failuresInRow[thread.index] = 0
       this.armIdle(thread)
+    } else if (message === 'heavy') {
+      this.putBack(this.release(thread))
     } else {
       this.release(thread)?.answer(message)
     }
     this.dispatch()
+  }
+
+  /** The request keeps its place before all that came later. */
+  private putBack(job: Job | undefined): void {
+    if (job === undefined) return
+    job.isHeavy = true
+    job.thread = undefined
+    if (job.isAborted) job.answer(canceledResponse())
+    else if (performance.now() - job.queuedAtMs >= job.timeoutMs) this.endWaiting(job)
+    else {
+      const at = this.queue.findIndex(({ queuedAtMs }) => queuedAtMs > job.queuedAtMs)
+      this.queue.splice(at < 0 ? this.queue.length : at, 0, job)
+    }
   }
 
   /** After the end of a thread: answers its query, lets its hold on storage go, starts another one. */
@@ -273,6 +325,7 @@ export class QueryPool implements QueryService {
     const { index } = thread
     clearTimeout(thread.idleTimer)
     this.threads[index] = undefined
+    Atomics.store(this.memoryCells, index, 0)
     if (thread.isLeaving) {
       this.options.onWorkerExit?.(index)
       if (!this.isClosed) this.dispatch()

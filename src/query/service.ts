@@ -18,7 +18,7 @@ export class InThreadQueryService implements QueryService {
     const onAbort = () => Atomics.store(cancel, 0, 1)
     signal?.addEventListener('abort', onAbort)
     try {
-      return await this.executor.execute(request, cancel)
+      return await this.executor.execute(request, { cancel, queueMs: 0 })
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }

@@ -1,7 +1,8 @@
 /** Entry of a query thread: opens the storage, then answers one request after the other. */
 import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { EngineOptions } from '../../promql/engine.ts'
+import { type EngineOptions, HeavyQuery } from '../../promql/engine.ts'
+import { type MemoryShare, QueryMemory } from '../../promql/memory.ts'
 import type { DamageNote } from '../../storage/damage.ts'
 import type { StorageHandle } from '../../storage/db.ts'
 import type { HeadStatistics, Queryable } from '../../storage/interface.ts'
@@ -14,18 +15,31 @@ export interface WorkerSetup {
   /** One word: not 0 cancels the request that runs. */
   cancel: Int32Array<SharedArrayBuffer>
   engine: EngineOptions
+  memory: WorkerMemory | undefined
   storageHandle: StorageHandle
   storageModule: string
+}
+
+/** What the queries of one thread may have. */
+export interface WorkerMemory {
+  maxBytes: number
+  /** Left out where no other thread's queries count. */
+  share: MemoryShare | undefined
 }
 
 export interface ToWorker {
   request: QueryRequest
   /** How long the request waited for a thread. */
   queueMs: number
+  /** See Run.workMax. */
+  workMax: number | undefined
 }
 
-/** 'ready' once, then one answer a request; and damage on the disk whenever it is met. */
-export type FromWorker = 'ready' | QueryResponse | { damage: DamageNote }
+/**
+ * 'ready' once, then one answer a request, 'heavy' where it was not to be run for its cost; and damage on the disk
+ * whenever it is met.
+ */
+export type FromWorker = 'ready' | 'heavy' | QueryResponse | { damage: DamageNote }
 
 interface StorageModule {
   attachStorage(
@@ -48,8 +62,14 @@ const queryable = attachStorage(setup.storageHandle, setup.workerIndex, (damage)
 )
 const executor = new QueryExecutor(setup.engine, queryable)
 
-port.on('message', async ({ request, queueMs }: ToWorker) => {
-  const response = await executor.execute(request, setup.cancel, queueMs)
-  port.postMessage(response, [response.body.buffer])
+port.on('message', async ({ request, queueMs, workMax }: ToWorker) => {
+  const memory = setup.memory && new QueryMemory(setup.memory.maxBytes, setup.memory.share)
+  try {
+    const response = await executor.execute(request, { cancel: setup.cancel, queueMs, memory, workMax })
+    port.postMessage(response, [response.body.buffer])
+  } catch (error) {
+    if (!(error instanceof HeavyQuery)) throw error
+    port.postMessage('heavy' satisfies FromWorker)
+  }
 })
 port.postMessage('ready' satisfies FromWorker)

@@ -5,6 +5,7 @@ import { compareLabels, type Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
 import { SampleColumns } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
+import { estimateSamples } from './estimate-samples.ts'
 import { Generation } from './generation.ts'
 import { mergeColumns } from './merge-columns.ts'
 import { isInUse } from './row-layout.ts'
@@ -65,6 +66,24 @@ export class HeadReader {
     }
     const united = this.readers.length > 1 ? unite(found) : found
     return this.hidesSamples ? united.filter((series) => this.hasSamples(series)) : united
+  }
+
+  /** About how many samples of the range the series have. */
+  estimateSamples(found: readonly HeadSeries[]): number {
+    const counts = new Map<TableReader, number>()
+    for (const first of found) {
+      for (let series: HeadSeries | null = first; series !== null; series = series.next) {
+        counts.set(series.reader, (counts.get(series.reader) ?? 0) + 1)
+      }
+    }
+    let samples = 0
+    for (const [{ generations }, count] of counts) {
+      for (const { seriesCount, sampleCount, mint, maxt } of generations) {
+        const totals = { series: seriesCount, samples: sampleCount, mint, maxt }
+        samples += estimateSamples(totals, Math.min(count, seriesCount), this.mint, this.maxt)
+      }
+    }
+    return samples
   }
 
   private addFilter(generation: Generation, tombstones: readonly Tombstone[]): void {

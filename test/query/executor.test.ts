@@ -13,7 +13,7 @@ import { bodyJson, bodyText, ENGINE, instant, range, series } from './requests.t
 
 const executor = new QueryExecutor(ENGINE, attachStorage(FIXTURE_HANDLE, 0))
 const notCanceled = new Int32Array(new SharedArrayBuffer(4))
-const run = (request: QueryRequest) => executor.execute(request, notCanceled)
+const run = (request: QueryRequest) => executor.execute(request, { cancel: notCanceled, queueMs: 0 })
 
 describe('queries', () => {
   it('instant', async () => {
@@ -90,7 +90,7 @@ describe('queries', () => {
 
   it('statistics', async () => {
     const { data, warnings } = bodyJson(
-      await executor.execute(instant('fixture', { stats: 'true' }), notCanceled, 250),
+      await executor.execute(instant('fixture', { stats: 'true' }), { cancel: notCanceled, queueMs: 250 }),
     )
     expect(warnings).toBeUndefined()
     expect(Object.keys(data)).toEqual(['resultType', 'result', 'stats'])
@@ -116,7 +116,7 @@ describe('queries', () => {
   })
 
   it('measures', async () => {
-    const response = await executor.execute(range('fixture'), notCanceled, 5)
+    const response = await executor.execute(range('fixture'), { cancel: notCanceled, queueMs: 5 })
     expect(response.timings.queueMs).toBe(5)
     expect(response.timings.evalMs).toBeGreaterThan(0)
     expect(response.samplesQueryable).toBe(15)
@@ -217,7 +217,7 @@ describe('failures', () => {
 
   it('too many samples', async () => {
     const small = new QueryExecutor({ ...ENGINE, maxSamples: 3 }, attachStorage(FIXTURE_HANDLE, 0))
-    const response = await small.execute(instant('fixture'), notCanceled)
+    const response = await small.execute(instant('fixture'), { cancel: notCanceled, queueMs: 0 })
     expect(response.status).toBe(422)
     expect(bodyJson(response)).toEqual({
       status: 'error',
@@ -227,14 +227,17 @@ describe('failures', () => {
   })
 
   it('time used up in the queue', async () => {
-    const response = await executor.execute(instant('fixture', { timeoutMs: 100 }), notCanceled, 101)
+    const response = await executor.execute(instant('fixture', { timeoutMs: 100 }), {
+      cancel: notCanceled,
+      queueMs: 101,
+    })
     expect(response.status).toBe(503)
   })
 
   it('a canceled query', async () => {
     const canceled = new Int32Array(new SharedArrayBuffer(4)).fill(1)
     for (const request of [instant('fixture'), range('rate(fixture[1m])'), series(['fixture'])]) {
-      const response = await executor.execute(request, canceled)
+      const response = await executor.execute(request, { cancel: canceled, queueMs: 0 })
       expect(response.status).toBe(499)
       expect(bodyJson(response).errorType).toBe('canceled')
     }
@@ -261,7 +264,7 @@ describe('failures', () => {
       series(['fixture']),
       { kind: 'headStatus', limit: 1 } as const,
     ]) {
-      const response = await broken.execute(request, notCanceled)
+      const response = await broken.execute(request, { cancel: notCanceled, queueMs: 0 })
       expect(response.status).toBe(status)
       expect(bodyJson(response).errorType).toBe(errorType)
     }

@@ -6,9 +6,10 @@
  *   crash{}               ends the thread
  *   greedy{}              fills the heap until the thread dies
  *   bug{}                 throws what nobody expects
+ *   large{}               is said to have very many samples; reading its one series takes 500 ms
  */
 import type { StorageHandle } from '../../storage/db.ts'
-import type { HeadStatistics, HeadStatus, Querier, Queryable } from '../../storage/interface.ts'
+import type { HeadStatistics, HeadStatus, Querier, Queryable, SeriesSet } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
 import { Labels } from '../../storage/model/labels.ts'
 import type { Matcher } from '../../storage/model/matcher.ts'
@@ -36,6 +37,17 @@ async function misbehave(matchers: readonly Matcher[]): Promise<void> {
   }
 }
 
+const LARGE_SERIES: SeriesSet = {
+  count: 1,
+  samplesEstimate: 1e9,
+  labels: () => Labels.from({ __name__: 'large' }),
+  read: (_, into) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    into.clear()
+    into.push(60_000, 1, KIND_FLOAT)
+  },
+}
+
 class MisbehavingStorage implements Queryable, HeadStatistics {
   private readonly storage: MemoryStorage
 
@@ -52,7 +64,8 @@ class MisbehavingStorage implements Queryable, HeadStatistics {
     return {
       select: async (matchers, hints) => {
         await misbehave(matchers)
-        return querier.select(matchers, hints)
+        const isLarge = matchers.some(({ name, value }) => name === '__name__' && value === 'large')
+        return isLarge ? LARGE_SERIES : querier.select(matchers, hints)
       },
       labelNames: (matchers) => querier.labelNames(matchers),
       labelValues: (name, matchers) => querier.labelValues(name, matchers),

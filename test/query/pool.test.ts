@@ -144,6 +144,41 @@ describe('a pool of query threads', () => {
   })
 })
 
+describe('the light lane', () => {
+  it('is never taken by large queries, however many there are', async () => {
+    const pool = startPool({ threads: 2 })
+    const order: string[] = []
+    const note = (name: string) => () => void order.push(name)
+    const large = [1, 2, 3].map((n) => pool.run(instant('large')).then(note(`large ${n}`)))
+    for (let n = 0; n < 10; n++) await pool.run(instant('fixture')).then(note('small'))
+    await Promise.all(large)
+    expect(order).toEqual([...Array.from({ length: 10 }, () => 'small'), 'large 1', 'large 2', 'large 3'])
+  })
+
+  it('ends a large query that is given up, or whose time is up, while it waits for the other lane', async () => {
+    const pool = startPool({ threads: 2 })
+    const running = pool.run(instant('large'))
+    const client = new AbortController()
+    const waiting = pool.run(instant('large'), client.signal)
+    const late = pool.run(instant('large', { timeoutMs: 200 }))
+    expect((await late).status).toBe(400)
+    client.abort()
+    expect((await waiting).status).toBe(499)
+    expect((await running).status).toBe(200)
+  })
+
+  it('refuses a query for its memory only in the lane for large ones', async () => {
+    const pool = startPool({ threads: 2, memoryBytes: 4096 })
+    // Labels and answers of five series are more than the light lane has.
+    expect((await pool.run(instant('fixture'))).status).toBe(200)
+    const refused = await pool.run(instant('fixture + on (i) group_left fixture', { timeMs: 60_000 }))
+    expect(refused.status).toBe(422)
+    expect(bodyJson(refused).error).toMatch(
+      /^query needs at least 4\.\d KiB of memory, and may have 3\.0 KiB \(--query\.memory-limit\): \{__name__="fixture"\} selects 5 series with some 25 samples, at 1 step; narrow it/,
+    )
+  })
+})
+
 describe('a thread that dies', () => {
   it.each([
     ['crash', 500, 'internal', 'query thread died: the thread ended by itself'],
