@@ -216,7 +216,9 @@ function tooExpensive(
 }
 
 async function selectAll(querier: Querier, plan: Plan): Promise<SeriesSet[]> {
-  const selects = plan.selections.map(({ matchers, hints }) => querier.select(matchers, hints))
+  const selects = plan.selections.map(({ matchers, hints, mint, maxt }) =>
+    querier.select(matchers, { ...hints, range: { mint, maxt } }),
+  )
   // Also where one fails the others come to an end first: the querier is closed next.
   await Promise.allSettled(selects)
   try {

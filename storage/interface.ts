@@ -60,6 +60,8 @@ export interface SelectHints {
   rangeMs: number
   /** Whether only labels are wanted (the series API): no samples need to be read. */
   labelsOnly: boolean
+  /** Closed range inside that of the querier: series and samples beyond it are not wanted. Left out: all of it. */
+  range?: { mint: number; maxt: number }
 }
 
 /** Series of one selector, sorted by labels (compareLabels). */
@@ -70,7 +72,7 @@ export interface SeriesSet {
   /** Labels of series i, 0 ≤ i < count. The same object for each call. */
   labels(i: number): Labels
   /**
-   * Puts the samples of series i with times in [mint, maxt] of the querier into `into`, which is cleared first.
+   * Puts the samples of series i with times in the range asked for into `into`, which is cleared first.
    * Ascending, one sample a time (at equal times the earliest arrival), stale markers included.
    */
   read(i: number, into: SampleColumns): void

@@ -165,33 +165,33 @@ export class MemoryStorage implements Storage, HeadStatistics {
   querier(mint: number, maxt: number): Querier {
     // A view: the list of each series and its length as of now. Samples are only ever added at the end of a list.
     const lists = this.series.map(({ samples }) => ({ samples, length: samples.length }))
-    const visible = (i: number): MemorySample[] => {
+    const visible = (i: number, range: { mint: number; maxt: number } = { mint, maxt }): MemorySample[] => {
       const byTime = new Map<number, MemorySample>()
       const { samples, length } = lists[i]
       for (const sample of samples.slice(0, length)) {
-        if (sample.t < mint || sample.t > maxt) continue
+        if (sample.t < mint || sample.t > maxt || sample.t < range.mint || sample.t > range.maxt) continue
         // At equal times the earliest arrival stays.
         if (!byTime.has(sample.t)) byTime.set(sample.t, sample)
       }
       return [...byTime.values()].sort((a, b) => a.t - b.t)
     }
-    const find = (matchers: readonly Matcher[]): number[] =>
+    const find = (matchers: readonly Matcher[], range?: { mint: number; maxt: number }): number[] =>
       lists
         .map((_, i) => i)
         .filter((i) => matchers.every((matcher) => matcher.matches(this.series[i].labels.get(matcher.name))))
-        .filter((i) => visible(i).length > 0)
+        .filter((i) => visible(i, range).length > 0)
         .sort((a, b) => compareLabels(this.series[a].labels, this.series[b].labels))
 
     return {
-      select: async (matchers): Promise<SeriesSet> => {
-        const found = find(matchers)
+      select: async (matchers, { range }): Promise<SeriesSet> => {
+        const found = find(matchers, range)
         return {
           count: found.length,
-          samplesEstimate: found.reduce((sum, i) => sum + visible(i).length, 0),
+          samplesEstimate: found.reduce((sum, i) => sum + visible(i, range).length, 0),
           labels: (i) => this.series[found[i]].labels,
           read: (i: number, into: SampleColumns) => {
             into.clear()
-            for (const { t, v, kind, histogram } of visible(found[i])) {
+            for (const { t, v, kind, histogram } of visible(found[i], range)) {
               if (histogram === undefined) into.push(t, v, kind)
               else into.pushHistogram(t, histogram, kind as HistogramKind)
             }

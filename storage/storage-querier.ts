@@ -12,7 +12,7 @@ import { estimateSamples } from './head/estimate-samples.ts'
 import { readHeadStatus } from './head/head-status.ts'
 import { mergeColumns } from './head/merge-columns.ts'
 import { HeadReader, type HeadSeries } from './head/querier.ts'
-import type { HeadStatistics, HeadStatus, Querier, Queryable, SeriesSet } from './interface.ts'
+import type { HeadStatistics, HeadStatus, Querier, Queryable, SelectHints, SeriesSet } from './interface.ts'
 import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
 import { SampleColumns } from './model/sample.ts'
@@ -76,6 +76,9 @@ interface FoundSeries {
 }
 
 class StorageQuerier implements Querier {
+  private readonly slab: Slab
+  private readonly view: View
+  /** Of the whole range. */
   private readonly head: HeadReader
   private readonly shelf: BlockShelf
   private readonly blocks: readonly ListedBlock[]
@@ -90,7 +93,9 @@ class StorageQuerier implements Querier {
 
   constructor(slab: Slab, shelf: BlockShelf, view: View, mint: number, maxt: number, release: () => void) {
     this.tombstones = view.tombstones === '' ? [] : (JSON.parse(view.tombstones) as Tombstone[])
-    this.head = new HeadReader(slab, view.roots, this.tombstones, view.commit, mint, maxt)
+    this.slab = slab
+    this.view = view
+    this.head = this.readHead(mint, maxt)
     this.shelf = shelf
     this.blocks = view.blocks.filter((block) => block.mint <= maxt && block.maxt >= mint)
     this.mint = mint
@@ -98,10 +103,18 @@ class StorageQuerier implements Querier {
     this.release = release
   }
 
-  async select(matchers: readonly Matcher[]): Promise<SeriesSet> {
+  private readHead(mint: number, maxt: number): HeadReader {
+    const { roots, commit } = this.view
+    return new HeadReader(this.slab, roots, this.tombstones, commit, mint, maxt)
+  }
+
+  async select(matchers: readonly Matcher[], { range }: SelectHints): Promise<SeriesSet> {
+    const mint = Math.max(this.mint, range?.mint ?? this.mint)
+    const maxt = Math.min(this.maxt, range?.maxt ?? this.maxt)
+    const head = mint === this.mint && maxt === this.maxt ? this.head : this.readHead(mint, maxt)
     let found: FoundSeries[] = []
     let samplesEstimate = 0
-    for (const part of await this.openBlocks()) {
+    for (const part of await this.openBlocks(mint, maxt)) {
       const refs = part.select(matchers)
       samplesEstimate += part.estimateSamples(refs.length)
       const series = Array.from(refs, (ref) => ({
@@ -111,9 +124,9 @@ class StorageQuerier implements Querier {
       }))
       found = unite(found, inOrder(series))
     }
-    const parts = this.head.select(matchers)
-    samplesEstimate += this.head.estimateSamples(parts)
-    found = unite(found, this.inHead(parts))
+    const parts = head.select(matchers)
+    samplesEstimate += head.estimateSamples(parts)
+    found = unite(found, inHead(head, parts))
     const part = new SampleColumns()
     return {
       count: found.length,
@@ -130,12 +143,6 @@ class StorageQuerier implements Querier {
         }
       },
     }
-  }
-
-  private inHead(parts: readonly HeadSeries[]): FoundSeries[] {
-    const source: Source = { read: (position, into) => this.head.read(parts[position], into) }
-    const series = parts.map(({ labels }, i) => ({ labels, sources: [source], positions: [i] }))
-    return inOrder(series)
   }
 
   async labelNames(matchers: readonly Matcher[]): Promise<string[]> {
@@ -160,11 +167,12 @@ class StorageQuerier implements Querier {
     return [...notes, ...whole]
   }
 
-  /** The blocks of the range, oldest arrival first, without those that cannot be read. */
-  private async openBlocks(): Promise<BlockPart[]> {
+  /** The blocks of [mint, maxt], oldest arrival first, without those that cannot be read. */
+  private async openBlocks(mint = this.mint, maxt = this.maxt): Promise<BlockPart[]> {
     const parts: BlockPart[] = []
-    const { mint, maxt, suffered, tombstones } = this
-    for (const { id } of this.blocks) {
+    const { suffered, tombstones } = this
+    for (const { id, mint: first, maxt: last } of this.blocks) {
+      if (first > maxt || last < mint) continue
       const block = await this.shelf.block(id)
       if (block === undefined) this.unreadable.add(id)
       else parts.push(new BlockPart(block, TombstoneFilter.for(tombstones, block.meta), mint, maxt, suffered))
@@ -251,6 +259,11 @@ function damageText({ block, page, what, series, mint, maxt }: BlockDamage): str
 
 function lossText(mint: number, maxt: number): string {
   return `samples from ${new Date(mint).toISOString()} to ${new Date(maxt).toISOString()} are missing`
+}
+
+function inHead(head: HeadReader, parts: readonly HeadSeries[]): FoundSeries[] {
+  const source: Source = { read: (position, into) => head.read(parts[position], into) }
+  return inOrder(parts.map(({ labels }, i) => ({ labels, sources: [source], positions: [i] })))
 }
 
 /** Sorts by labels, where it is not so already: a block has its series in an order that is nearly always this one. */

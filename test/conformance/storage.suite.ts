@@ -11,7 +11,7 @@ import {
   APPEND_TOO_OLD,
   APPENDED,
 } from '../../storage/errors.ts'
-import type { SelectHints, Storage } from '../../storage/interface.ts'
+import type { Querier, SelectHints, Storage } from '../../storage/interface.ts'
 import { CUSTOM_SCHEMA, EMPTY_HISTOGRAM, type FloatHistogram } from '../../storage/model/histogram.ts'
 import { Labels } from '../../storage/model/labels.ts'
 import { Matcher, type MatchOp } from '../../storage/model/matcher.ts'
@@ -81,21 +81,29 @@ export async function dump(
 ): Promise<string[]> {
   const querier = storage.querier(mint, maxt)
   try {
-    const set = await querier.select(matchers, NO_HINTS)
-    const columns = new SampleColumns(4)
-    const lines: string[] = []
-    for (let i = 0; i < set.count; i++) {
-      set.read(i, columns)
-      const samples: string[] = []
-      for (let j = 0; j < columns.length; j++) {
-        samples.push(`${columns.t[j]}:${columns.kind[j] === KIND_STALE ? 'stale' : columns.v[j]}`)
-      }
-      if (samples.length > 0) lines.push(`${text(set.labels(i))} ${samples.join(' ')}`)
-    }
-    return lines
+    return await dumpSelected(querier, matchers)
   } finally {
     querier.close()
   }
+}
+
+async function dumpSelected(
+  querier: Querier,
+  matchers: readonly Matcher[],
+  range?: SelectHints['range'],
+): Promise<string[]> {
+  const set = await querier.select(matchers, { ...NO_HINTS, range })
+  const columns = new SampleColumns(4)
+  const lines: string[] = []
+  for (let i = 0; i < set.count; i++) {
+    set.read(i, columns)
+    const samples: string[] = []
+    for (let j = 0; j < columns.length; j++) {
+      samples.push(`${columns.t[j]}:${columns.kind[j] === KIND_STALE ? 'stale' : columns.v[j]}`)
+    }
+    if (samples.length > 0) lines.push(`${text(set.labels(i))} ${samples.join(' ')}`)
+  }
+  return lines
 }
 
 function text(labels: Labels): string {
@@ -326,6 +334,22 @@ export function storageSuite(
         expect(await dump(storage, ALL, 40_001, 50_000)).toEqual([])
       },
     )
+
+    it.each(MOVES)('selects in a range inside that of the querier%s', async (_, move) => {
+      for (let t = 1000; t <= 30_000; t += 1000) await append(storage, [['a', t, t / 1000]])
+      await append(storage, [['b', 40_000, 1]])
+      await move(opened)
+      await append(storage, [['a', 50_000, 50]])
+      const querier = storage.querier(5000, 60_000)
+      expect(await dumpSelected(querier, ALL, { mint: 29_000, maxt: 49_999 })).toEqual([
+        'a 29000:29 30000:30',
+        'b 40000:1',
+      ])
+      // One does not change what another one sees, and none sees more than the querier.
+      expect(await dumpSelected(querier, ALL, { mint: 0, maxt: 5000 })).toEqual(['a 5000:5'])
+      expect(await dumpSelected(querier, ALL, { mint: 40_001, maxt: 1e9 })).toEqual(['a 50000:50'])
+      querier.close()
+    })
 
     const selections: [what: string, matchers: Matcher[], want: string[]][] = [
       ['equal', [m('job', '=', 'a')], ['x e=1 job=a', 'y job=a']],
