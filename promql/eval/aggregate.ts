@@ -50,13 +50,28 @@ interface Group {
   mean: Float64Array
   /** avg: whether the sum overflowed, and the mean is kept up instead. */
   isIncremental: Uint8Array
+  /** sum: whether every step has a sample already. */
+  isFull: boolean
 }
 
-/** Adds one series to its group. */
-type Accumulator = (group: Group, column: Column) => void
+/** Adds one series to its group. `isFull`: it has a sample at every step. */
+type Accumulator = (group: Group, column: Column, isFull: boolean) => void
 
-function addToSum({ out, c }: Group, { values, present }: Column): void {
+function addToSum(group: Group, { values, present }: Column, isFull: boolean): void {
+  const { out, c } = group
   const sums = out.values
+  if (isFull && group.isFull) {
+    for (let s = 0; s < sums.length; s++) {
+      const x = values[s]
+      const sum = sums[s]
+      const next = sum + x
+      const virtual = next - sum
+      c[s] += sum - (next - virtual) + (x - virtual)
+      sums[s] = next
+    }
+    return
+  }
+  if (isFull) group.isFull = true
   for (let s = 0; s < present.length; s++) {
     if (present[s] === ABSENT) continue
     const x = values[s]
@@ -67,9 +82,9 @@ function addToSum({ out, c }: Group, { values, present }: Column): void {
     }
     const sum = sums[s]
     const next = sum + x
-    if (next === Infinity || next === -Infinity) c[s] = 0
-    else if (Math.abs(sum) >= Math.abs(x)) c[s] += sum - next + x
-    else c[s] += x - next + sum
+    // Knuth's TwoSum: the same rounding error as by Neumaier's two cases, without a branch.
+    const virtual = next - sum
+    c[s] += sum - (next - virtual) + (x - virtual)
     sums[s] = next
   }
 }
@@ -163,7 +178,8 @@ const AGGREGATIONS: Readonly<
   sum: {
     add: addToSum,
     finish: ({ out: { values }, c }) => {
-      for (let s = 0; s < values.length; s++) values[s] += c[s]
+      // Once it has overflowed, or met a NaN, a sum never comes back, and upstream's compensation is 0.
+      for (let s = 0; s < values.length; s++) if (Number.isFinite(values[s])) values[s] += c[s]
     },
   },
   avg: {
@@ -203,6 +219,7 @@ function newGroup(context: EvalContext, op: AggregateOp, steps: number): Group {
     mean: needsCount ? new Float64Array(steps) : NO_FLOATS,
     c: op === 'sum' || op === 'avg' ? new Float64Array(steps) : NO_FLOATS,
     isIncremental: op === 'avg' ? new Uint8Array(steps) : NO_BYTES,
+    isFull: false,
   }
 }
 
@@ -216,10 +233,11 @@ export function aggregate(node: AggregateNode, input: Operator): Operator {
   const drops = new Uint8Array(labels.length)
   const column = new Column(frame.count)
   for (let i = 0; i < input.size; i++) {
-    if (input.fill(i, column) === 0) continue
+    const found = input.fill(i, column)
+    if (found === 0) continue
     const g = groupOf[i]
     groups[g] ??= newGroup(context, op, frame.count)
-    add(groups[g], column)
+    add(groups[g], column, found === frame.count)
     if (input.drops[i] !== 0) drops[g] = 1
   }
   input.release()

@@ -124,24 +124,11 @@ export class SubquerySource extends RangeSource {
   }
 }
 
-/** Counts what the windows of one series hold, as query statistics have it, and the most of one window. */
-function countSamples(source: RangeSource, windows: Windows): number {
-  const { from, to } = windows
-  let total = 0
-  let read = 0
-  let seen = 0
-  let most = 0
-  for (let s = 0; s < windows.count; s++) {
-    const held = to[s] - from[s]
-    total += held
-    if (held > most) most = held
-    if (to[s] > seen) {
-      read += to[s] - Math.max(seen, from[s])
-      seen = to[s]
-    }
-  }
+/** Counts what the windows of one series hold, as query statistics have it, and tells the most of one window. */
+function countSamples(source: RangeSource, { times }: Windows): number {
+  const { total, distinct, most } = times
   // A subquery's own reads are counted where they happen.
-  if (source.isStorage) source.context.samplesRead += read
+  if (source.isStorage) source.context.samplesRead += distinct
   source.context.totalQueryableSamples += total * source.frame.weight
   return most
 }

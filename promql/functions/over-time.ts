@@ -1,12 +1,14 @@
 /**
  * The *_over_time family, changes and resets on floats, for all steps of one series.
  *
- * Source: Prometheus promql/functions.go. Counts, picks and extremes slide; sums and moments are summed again
- * for each window, in upstream's order, since their bits depend on it. A step whose window holds the same
- * samples as the step before takes over its result.
+ * Source: Prometheus promql/functions.go. Counts, picks, extremes, sums and quantiles slide; variances are worked out again for
+ * each window, in upstream's order, since their bits depend on it. A step whose window holds the same samples as the
+ * step before takes over its result.
  */
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import { quantile } from './quantile.ts'
+import { quantileWindows } from './window-quantiles.ts'
+import { sumWindows } from './window-sums.ts'
 import type { RangeKernel, Windows } from './windows.ts'
 
 /** One number from the samples [from, to) of a window that is not empty. */
@@ -38,64 +40,79 @@ function reduce(w: Windows, out: Column, reduction: Reduction): number {
   return found
 }
 
-/** Kahan–Neumaier sum from 0. */
-function sum(v: Float64Array, from: number, to: number): number {
-  let total = 0
-  let c = 0
-  for (let i = from; i < to; i++) {
-    const x = v[i]
-    const next = total + x
-    if (next === Infinity || next === -Infinity) c = 0
-    else if (Math.abs(total) >= Math.abs(x)) c += total - next + x
-    else c += x - next + total
-    total = next
-  }
-  return total === Infinity || total === -Infinity ? total : total + c
-}
-
-/** Mean of the Kahan sum; where that would overflow, an incremental mean from there on. */
-function average(v: Float64Array, from: number, to: number): number {
-  let total = v[from]
-  let c = 0
-  for (let i = from + 1; i < to; i++) {
-    const x = v[i]
-    const next = total + x
-    if (next === Infinity || next === -Infinity) return incrementalAverage(v, from, i, to, total, c)
-    if (Math.abs(total) >= Math.abs(x)) c += total - next + x
-    else c += x - next + total
-    total = next
-  }
-  const count = to - from
-  return total / count + c / count
-}
-
-/** Goes on from the sum of [from, i) where adding v[i] would overflow. */
-function incrementalAverage(
-  v: Float64Array,
-  from: number,
-  i: number,
-  to: number,
-  total: number,
-  compensation: number,
-): number {
-  let mean = total / (i - from)
-  let c = compensation / (i - from)
-  for (; i < to; i++) {
-    const count = i - from + 1
-    const q = (count - 1) / count
-    const x = v[i] / count
-    const scaled = q * mean
-    c *= q
-    mean = scaled + x
-    if (mean === Infinity || mean === -Infinity) c = 0
-    else if (Math.abs(scaled) >= Math.abs(x)) c += scaled - mean + x
-    else c += x - mean + scaled
-  }
-  return mean + c
-}
-
 /** Population variance by Welford's method with Kahan sums. */
 function variance(v: Float64Array, from: number, to: number): number {
+  let count = 0
+  let mean = 0
+  let cMean = 0
+  let aux = 0
+  let cAux = 0
+  for (let i = from; i < to; i++) {
+    count++
+    const x = v[i]
+    const delta = x - (mean + cMean)
+    const step = delta / count
+    const nextMean = mean + step
+    // TwoSum, as in window-sums.ts.
+    const virtualMean = nextMean - mean
+    cMean += mean - (nextMean - virtualMean) + (step - virtualMean)
+    mean = nextMean
+    const square = delta * (x - (mean + cMean))
+    const nextAux = aux + square
+    const virtualAux = nextAux - aux
+    cAux += aux - (nextAux - virtualAux) + (square - virtualAux)
+    aux = nextAux
+  }
+  // Where a sum overflowed upstream's compensation is 0, and decides what comes after.
+  return Number.isFinite(mean) && Number.isFinite(aux)
+    ? (aux + cAux) / count
+    : varianceBeyondFloats(v, from, to)
+}
+
+/** Two windows of one length at once: the second's work fills the time in which the first one's divisions are waited for. */
+function variancePair(v: Float64Array, from: number, other: number, length: number, out: Float64Array): void {
+  let mean = 0
+  let cMean = 0
+  let aux = 0
+  let cAux = 0
+  let mean2 = 0
+  let cMean2 = 0
+  let aux2 = 0
+  let cAux2 = 0
+  for (let i = 0; i < length; i++) {
+    const count = i + 1
+    const x = v[from + i]
+    const y = v[other + i]
+    const delta = x - (mean + cMean)
+    const delta2 = y - (mean2 + cMean2)
+    const step = delta / count
+    const step2 = delta2 / count
+    const nextMean = mean + step
+    const nextMean2 = mean2 + step2
+    const virtualMean = nextMean - mean
+    const virtualMean2 = nextMean2 - mean2
+    cMean += mean - (nextMean - virtualMean) + (step - virtualMean)
+    cMean2 += mean2 - (nextMean2 - virtualMean2) + (step2 - virtualMean2)
+    mean = nextMean
+    mean2 = nextMean2
+    const square = delta * (x - (mean + cMean))
+    const square2 = delta2 * (y - (mean2 + cMean2))
+    const nextAux = aux + square
+    const nextAux2 = aux2 + square2
+    const virtualAux = nextAux - aux
+    const virtualAux2 = nextAux2 - aux2
+    cAux += aux - (nextAux - virtualAux) + (square - virtualAux)
+    cAux2 += aux2 - (nextAux2 - virtualAux2) + (square2 - virtualAux2)
+    aux = nextAux
+    aux2 = nextAux2
+  }
+  const isWhole = Number.isFinite(mean) && Number.isFinite(aux)
+  const isWhole2 = Number.isFinite(mean2) && Number.isFinite(aux2)
+  out[0] = isWhole ? (aux + cAux) / length : varianceBeyondFloats(v, from, from + length)
+  out[1] = isWhole2 ? (aux2 + cAux2) / length : varianceBeyondFloats(v, other, other + length)
+}
+
+function varianceBeyondFloats(v: Float64Array, from: number, to: number): number {
   let count = 0
   let mean = 0
   let cMean = 0
@@ -118,6 +135,32 @@ function variance(v: Float64Array, from: number, to: number): number {
     aux = nextAux
   }
   return (aux + cAux) / count
+}
+
+/** The variance of each window that is not empty, or its root. */
+function varianceColumn(w: Windows, out: Column, isRoot: boolean): number {
+  const { v, from, to, count } = w
+  const { values, present } = out
+  const pair = new Float64Array(2)
+  let found = 0
+  let s = 0
+  while (s < count) {
+    const length = to[s] - from[s]
+    if (length === 0) {
+      present[s++] = ABSENT
+      continue
+    }
+    const isPair = s + 1 < count && to[s + 1] - from[s + 1] === length
+    w.spend(isPair ? 2 * length : length)
+    if (isPair) variancePair(v, from[s], from[s + 1], length, pair)
+    else pair[0] = variance(v, from[s], to[s])
+    for (let i = 0; i < (isPair ? 2 : 1); i++, s++) {
+      values[s] = isRoot ? Math.sqrt(pair[i]) : pair[i]
+      present[s] = PRESENT_FLOAT
+      found++
+    }
+  }
+  return found
 }
 
 /** How many samples each window holds. */
@@ -181,40 +224,46 @@ function extreme(w: Windows, out: Column, sign: 1 | -1, latest: boolean, isTime:
   return found
 }
 
-/** Counts the neighbours (i − 1, i) inside each window for which `isEvent` holds. */
-function countEvents(w: Windows, out: Column, isEvent: (previous: number, value: number) => boolean): number {
+/** Counts the neighbours (i − 1, i) inside each window that differ, two NaNs not taken for different. */
+function countChanges(w: Windows, out: Column): number {
   const { v, length } = w
   const before = w.scratchIntegers(length)
   let events = 0
-  for (let i = 0; i < length; i++) {
-    if (i > 0 && isEvent(v[i - 1], v[i])) events++
+  let previous = v[0]
+  before[0] = 0
+  for (let i = 1; i < length; i++) {
+    const value = v[i]
+    if (value !== previous && !(Number.isNaN(value) && Number.isNaN(previous))) events++
+    before[i] = events
+    previous = value
+  }
+  return countBetween(w, out, before)
+}
+
+/** Counts the neighbours (i − 1, i) inside each window of which the later one is less. */
+function countResets(w: Windows, out: Column): number {
+  const { v, length } = w
+  const before = w.scratchIntegers(length)
+  let events = 0
+  before[0] = 0
+  for (let i = 1; i < length; i++) {
+    if (v[i] < v[i - 1]) events++
     before[i] = events
   }
-  return pick(w, out, (from, to) => before[to - 1] - before[from])
+  return countBetween(w, out, before)
 }
 
-function isChange(previous: number, value: number): boolean {
-  return value !== previous && !(Number.isNaN(value) && Number.isNaN(previous))
-}
-
-function isReset(previous: number, value: number): boolean {
-  return value < previous
-}
-
-function quantileColumn(w: Windows, phi: Float64Array, out: Column): number {
-  const { v, from, to } = w
+/** `before[i]`: events up to sample i, from the first one on. */
+function countBetween(w: Windows, out: Column, before: Int32Array): number {
+  const { from, to } = w
   const { values, present } = out
-  const scratch = w.scratchFloats(w.length)
   let found = 0
   for (let s = 0; s < w.count; s++) {
-    const length = to[s] - from[s]
-    if (length === 0) {
+    if (to[s] === from[s]) {
       present[s] = ABSENT
       continue
     }
-    w.spend(length)
-    scratch.set(v.subarray(from[s], to[s]))
-    values[s] = quantile(phi[s], scratch, length)
+    values[s] = before[to[s] - 1] - before[from[s]]
     present[s] = PRESENT_FLOAT
     found++
   }
@@ -235,10 +284,10 @@ function medianDeviation(w: Windows, out: Column): number {
 }
 
 export const OVER_TIME_KERNELS: Readonly<Record<string, RangeKernel>> = {
-  sum_over_time: (w, _, out) => reduce(w, out, sum),
-  avg_over_time: (w, _, out) => reduce(w, out, average),
-  stdvar_over_time: (w, _, out) => reduce(w, out, variance),
-  stddev_over_time: (w, _, out) => reduce(w, out, (v, from, to) => Math.sqrt(variance(v, from, to))),
+  sum_over_time: (w, _, out) => sumWindows(w, out, false),
+  avg_over_time: (w, _, out) => sumWindows(w, out, true),
+  stdvar_over_time: (w, _, out) => varianceColumn(w, out, false),
+  stddev_over_time: (w, _, out) => varianceColumn(w, out, true),
   min_over_time: (w, _, out) => extreme(w, out, -1, false, false),
   max_over_time: (w, _, out) => extreme(w, out, 1, false, false),
   ts_of_min_over_time: (w, _, out) => extreme(w, out, -1, true, true),
@@ -249,8 +298,8 @@ export const OVER_TIME_KERNELS: Readonly<Record<string, RangeKernel>> = {
   last_over_time: (w, _, out) => pick(w, out, (_from, to) => w.v[to - 1]),
   ts_of_first_over_time: (w, _, out) => pick(w, out, (from) => w.t[from] / 1000),
   ts_of_last_over_time: (w, _, out) => pick(w, out, (_from, to) => w.t[to - 1] / 1000),
-  changes: (w, _, out) => countEvents(w, out, isChange),
-  resets: (w, _, out) => countEvents(w, out, isReset),
-  quantile_over_time: (w, [phi], out) => quantileColumn(w, phi, out),
+  changes: (w, _, out) => countChanges(w, out),
+  resets: (w, _, out) => countResets(w, out),
+  quantile_over_time: (w, [phi], out) => quantileWindows(w, phi, out),
   mad_over_time: (w, _, out) => medianDeviation(w, out),
 }

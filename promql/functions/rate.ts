@@ -15,8 +15,52 @@ export function durationSeconds(ms: number): number {
 /** Puts the indices i with v[i] < v[i − 1] into `into`, ascending; returns their number. */
 function findResets(v: Float64Array, length: number, into: Int32Array): number {
   let count = 0
-  for (let i = 1; i < length; i++) if (v[i] < v[i - 1]) into[count++] = i
+  let previous = v[0]
+  for (let i = 1; i < length; i++) {
+    const value = v[i]
+    if (value < previous) into[count++] = i
+    previous = value
+  }
   return count
+}
+
+/** Of each step in `memo`: seconds between first and last sample, seconds to the window's start, factor. */
+const MEMO = 3
+/** Beyond any rounding of the comparison that it is for. */
+const SURELY = 1 + 1e-9
+
+/**
+ * What times alone say of the extrapolation: how far the samples reach, how far to the start the change is extended, and by
+ * which factor it grows then. 0 seconds where there are not two samples.
+ */
+function extrapolation({ t, times, endMs, rangeMs }: Windows, rangeSeconds: number): Float64Array {
+  const { from, to } = times
+  const memo = new Float64Array(from.length * MEMO)
+  for (let s = 0; s < from.length; s++) {
+    const first = from[s]
+    const last = to[s] - 1
+    if (last - first < 1) continue
+    const sampled = (t[last] - t[first]) / 1000
+    const meanGap = sampled / (last - first)
+    const threshold = meanGap * 1.1
+    let toStart = (t[first] - (endMs[s] - rangeMs)) / 1000
+    if (toStart >= threshold) toStart = meanGap / 2
+    memo[MEMO * s] = sampled
+    memo[MEMO * s + 1] = toStart
+    memo[MEMO * s + 2] = growth(sampled, toStart, toEndOf(t[last], endMs[s], meanGap), rangeSeconds)
+  }
+  return memo
+}
+
+function toEndOf(lastMs: number, endMs: number, meanGap: number): number {
+  const toEnd = (endMs - lastMs) / 1000
+  return toEnd >= meanGap * 1.1 ? meanGap / 2 : toEnd
+}
+
+/** `rangeSeconds`: 0 where the change is not divided by the time. */
+function growth(sampled: number, toStart: number, toEnd: number, rangeSeconds: number): number {
+  const factor = (sampled + toStart + toEnd) / sampled
+  return rangeSeconds === 0 ? factor : factor / rangeSeconds
 }
 
 /**
@@ -30,35 +74,40 @@ function findResets(v: Float64Array, length: number, into: Int32Array): number {
 function extrapolatedChange(w: Windows, out: Column, isCounter: boolean, isRate: boolean): number {
   const { t, v, from, to, endMs, rangeMs } = w
   const { values, present } = out
-  const rangeSeconds = durationSeconds(rangeMs)
+  const rangeSeconds = isRate ? durationSeconds(rangeMs) : 0
+  w.times.memo ??= extrapolation(w, rangeSeconds)
+  const { memo } = w.times
   const resets = w.scratchIntegers(w.length)
   const resetCount = isCounter ? findResets(v, w.length, resets) : 0
   let firstReset = 0
   let found = 0
   for (let s = 0; s < w.count; s++) {
-    const first = from[s]
-    const last = to[s] - 1
-    if (last - first < 1) {
+    const sampled = memo[MEMO * s]
+    if (sampled === 0) {
       present[s] = ABSENT
       continue
     }
+    const first = from[s]
+    const last = to[s] - 1
     let change = v[last] - v[first]
-    while (firstReset < resetCount && resets[firstReset] <= first) firstReset++
-    for (let r = firstReset; r < resetCount && resets[r] <= last; r++) change += v[resets[r] - 1]
-
-    const sampled = (t[last] - t[first]) / 1000
-    const meanGap = sampled / (last - first)
-    const threshold = meanGap * 1.1
-    let toStart = (t[first] - (endMs[s] - rangeMs)) / 1000
-    let toEnd = (endMs[s] - t[last]) / 1000
-    if (toStart >= threshold) toStart = meanGap / 2
-    if (isCounter && change > 0 && v[first] >= 0) {
-      const toZero = sampled * (v[first] / change)
-      if (toZero < toStart) toStart = toZero
+    if (resetCount > 0) {
+      while (firstReset < resetCount && resets[firstReset] <= first) firstReset++
+      for (let r = firstReset; r < resetCount && resets[r] <= last; r++) change += v[resets[r] - 1]
     }
-    if (toEnd >= threshold) toEnd = meanGap / 2
-    let factor = (sampled + toStart + toEnd) / sampled
-    if (isRate) factor /= rangeSeconds
+    let factor = memo[MEMO * s + 2]
+    // A product tells mostly, without a division, that the counter was above 0 at the start.
+    if (
+      isCounter &&
+      change > 0 &&
+      v[first] >= 0 &&
+      sampled * v[first] <= memo[MEMO * s + 1] * change * SURELY
+    ) {
+      const toZero = sampled * (v[first] / change)
+      if (toZero < memo[MEMO * s + 1]) {
+        const toEnd = toEndOf(t[last], endMs[s], sampled / (last - first))
+        factor = growth(sampled, toZero, toEnd, rangeSeconds)
+      }
+    }
     values[s] = change * factor
     present[s] = PRESENT_FLOAT
     found++

@@ -8,13 +8,81 @@ import { formatFixed } from '../syntax/go-format.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import type { RangeKernel, Windows } from './windows.ts'
 
-/** A fitted line, and the fit's own memory. */
-interface Line {
+/** A fitted line; and the sums of x and x² of its window, which the next one of the same shape takes over. */
+class Line {
   /** A second. */
-  slope: number
-  intercept: number
-  /** Kahan–Neumaier sums of x, y, xy and x², then their compensations. */
-  readonly sums: Float64Array
+  slope = 0
+  intercept = 0
+  private sumX = 0
+  private sumXX = 0
+  /** Shape of the window that the sums are of: its length, and the first sample's distance from the intercept. */
+  private length = 0
+  private firstMs = 0
+
+  /**
+   * Least squares through the samples [from, to); the intercept is the value at `interceptMs`. `isEven`: they are all one
+   * interval apart, the same in each window for which this is said.
+   */
+  fit({ t, v }: Windows, from: number, to: number, interceptMs: number, isEven: boolean): void {
+    if (isConstant(v, from, to)) {
+      const isInfinite = v[from] === Infinity || v[from] === -Infinity
+      this.slope = isInfinite ? Number.NaN : 0
+      this.intercept = isInfinite ? Number.NaN : v[from]
+      return
+    }
+    const n = to - from
+    if (!isEven || n !== this.length || t[from] - interceptMs !== this.firstMs) {
+      this.sumTimes(t, from, to, interceptMs)
+      this.length = isEven ? n : 0
+      this.firstMs = t[from] - interceptMs
+    }
+    let sumY = 0
+    let cY = 0
+    let sumXY = 0
+    let cXY = 0
+    for (let i = from; i < to; i++) {
+      const y = v[i]
+      const xy = ((t[i] - interceptMs) / 1e3) * y
+      // TwoSum, as in window-sums.ts.
+      const nextY = sumY + y
+      const virtualY = nextY - sumY
+      cY += sumY - (nextY - virtualY) + (y - virtualY)
+      sumY = nextY
+      const nextXY = sumXY + xy
+      const virtualXY = nextXY - sumXY
+      cXY += sumXY - (nextXY - virtualXY) + (xy - virtualXY)
+      sumXY = nextXY
+    }
+    // Where a sum overflowed upstream's compensation is 0.
+    const totalY = Number.isFinite(sumY) ? sumY + cY : sumY
+    const totalXY = Number.isFinite(sumXY) ? sumXY + cXY : sumXY
+    const { sumX, sumXX } = this
+    const covariance = totalXY - (sumX * totalY) / n
+    const variance = sumXX - (sumX * sumX) / n
+    this.slope = covariance / variance
+    this.intercept = totalY / n - (this.slope * sumX) / n
+  }
+
+  private sumTimes(t: Float64Array, from: number, to: number, interceptMs: number): void {
+    let sumX = 0
+    let cX = 0
+    let sumXX = 0
+    let cXX = 0
+    for (let i = from; i < to; i++) {
+      const x = (t[i] - interceptMs) / 1e3
+      const xx = x * x
+      const nextX = sumX + x
+      const virtualX = nextX - sumX
+      cX += sumX - (nextX - virtualX) + (x - virtualX)
+      sumX = nextX
+      const nextXX = sumXX + xx
+      const virtualXX = nextXX - sumXX
+      cXX += sumXX - (nextXX - virtualXX) + (xx - virtualXX)
+      sumXX = nextXX
+    }
+    this.sumX = sumX + cX
+    this.sumXX = sumXX + cXX
+  }
 }
 
 function isConstant(v: Float64Array, from: number, to: number): boolean {
@@ -22,43 +90,24 @@ function isConstant(v: Float64Array, from: number, to: number): boolean {
   return true
 }
 
-/** Least squares through the samples [from, to); the intercept is the value at `interceptMs`. */
-function fitLine(w: Windows, from: number, to: number, interceptMs: number, line: Line): void {
-  const { t, v } = w
-  if (isConstant(v, from, to)) {
-    const isInfinite = v[from] === Infinity || v[from] === -Infinity
-    line.slope = isInfinite ? Number.NaN : 0
-    line.intercept = isInfinite ? Number.NaN : v[from]
-    return
+/** For each sample, how many of the gaps up to it are not the series' usual one, that between its first two. */
+function countUneven({ t, length }: Windows, into: Int32Array): void {
+  const usual = t[1] - t[0]
+  let uneven = 0
+  into[0] = 0
+  for (let i = 1; i < length; i++) {
+    if (t[i] - t[i - 1] !== usual) uneven++
+    into[i] = uneven
   }
-  const sums = line.sums.fill(0)
-  for (let i = from; i < to; i++) {
-    const x = (t[i] - interceptMs) / 1e3
-    const y = v[i]
-    for (let k = 0; k < 4; k++) {
-      const term = k === 0 ? x : k === 1 ? y : k === 2 ? x * y : x * x
-      const total = sums[k]
-      const next = total + term
-      if (next === Infinity || next === -Infinity) sums[k + 4] = 0
-      else if (Math.abs(total) >= Math.abs(term)) sums[k + 4] += total - next + term
-      else sums[k + 4] += term - next + total
-      sums[k] = next
-    }
-  }
-  const n = to - from
-  const sumX = sums[0] + sums[4]
-  const sumY = sums[1] + sums[5]
-  const covariance = sums[2] + sums[6] - (sumX * sumY) / n
-  const variance = sums[3] + sums[7] - (sumX * sumX) / n
-  line.slope = covariance / variance
-  line.intercept = sumY / n - (line.slope * sumX) / n
 }
 
 /** Needs two samples in the window. `seconds` asks for a prediction so far ahead; without it the slope. */
 function regress(w: Windows, seconds: Float64Array | undefined, out: Column): number {
   const { t, from, to, evalMs } = w
   const { values, present } = out
-  const line: Line = { slope: 0, intercept: 0, sums: new Float64Array(8) }
+  const line = new Line()
+  const uneven = w.scratchIntegers(w.length)
+  countUneven(w, uneven)
   let found = 0
   for (let s = 0; s < w.count; s++) {
     if (to[s] - from[s] < 2) {
@@ -66,8 +115,9 @@ function regress(w: Windows, seconds: Float64Array | undefined, out: Column): nu
       continue
     }
     w.spend(to[s] - from[s])
+    const isEven = uneven[to[s] - 1] === uneven[from[s]]
     // Any time near the samples keeps the sums small.
-    fitLine(w, from[s], to[s], seconds === undefined ? t[from[s]] : evalMs[s], line)
+    line.fit(w, from[s], to[s], seconds === undefined ? t[from[s]] : evalMs[s], isEven)
     values[s] = seconds === undefined ? line.slope : line.slope * seconds[s] + line.intercept
     present[s] = PRESENT_FLOAT
     found++

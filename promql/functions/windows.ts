@@ -7,6 +7,75 @@
 import type { SampleColumns } from '../../storage/model/sample.ts'
 import type { Column } from '../value.ts'
 
+/** What the windows over series with certain times are: worked out once for all series that have these times. */
+export class WindowTimes {
+  readonly t: Float64Array
+  /** Samples [from[s], to[s]) lie in the window of step s. */
+  readonly from: Int32Array
+  readonly to: Int32Array
+  /** Samples that the windows hold, each counted in each. */
+  total = 0
+  /** Samples that any window holds. */
+  distinct = 0
+  /** Samples of the largest window. */
+  most = 0
+  /** Whatever a kernel works out from times alone, in a form of its own. */
+  memo: Float64Array | undefined
+
+  constructor(t: Float64Array, endMs: Float64Array, rangeMs: number) {
+    this.t = t
+    this.from = new Int32Array(endMs.length)
+    this.to = new Int32Array(endMs.length)
+    this.locate(endMs, rangeMs)
+    this.countHeld()
+  }
+
+  private locate(endMs: Float64Array, rangeMs: number): void {
+    const { t, from, to } = this
+    const { length } = t
+    let first = 0
+    let next = 0
+    for (let s = 0; s < from.length; s++) {
+      const end = endMs[s]
+      const start = end - rangeMs
+      while (next < length && t[next] <= end) next++
+      while (first < next && t[first] <= start) first++
+      from[s] = first
+      to[s] = next
+    }
+  }
+
+  private countHeld(): void {
+    const { from, to } = this
+    let seen = 0
+    for (let s = 0; s < from.length; s++) {
+      const held = to[s] - from[s]
+      this.total += held
+      if (held > this.most) this.most = held
+      if (to[s] > seen) {
+        this.distinct += to[s] - Math.max(seen, from[s])
+        seen = to[s]
+      }
+    }
+  }
+
+  /** Whether these are the first `length` of the times. */
+  isOf(t: Float64Array, length: number): boolean {
+    const own = this.t
+    if (own.length !== length) return false
+    let i = length - 1
+    while (i >= 0 && t[i] === own[i]) i--
+    return i < 0
+  }
+
+  get bytes(): number {
+    return 8 * this.t.length + 8 * this.from.length + (this.memo?.byteLength ?? 0)
+  }
+}
+
+/** Bytes of times that are remembered. */
+const TIMES_BYTES = 4 * 2 ** 20
+
 export class Windows {
   /** Samples of the series at hand, times in Unix ms, strictly ascending; floats only, no stale markers. */
   t: Float64Array = new Float64Array(0)
@@ -20,11 +89,15 @@ export class Windows {
   /** Closed right end of each step's window, Unix ms, never descending. */
   readonly endMs: Float64Array
   readonly rangeMs: number
-  /** Samples [from[s], to[s]) lie in the window of step s; valid after `locate`. */
-  readonly from: Int32Array
-  readonly to: Int32Array
+  times: WindowTimes
+  /** Those of `times`. */
+  from: Int32Array
+  to: Int32Array
   /** Told how many samples were looked at where a window is walked again; may throw to end the query. */
   readonly spend: (work: number) => void
+  /** Series of one target mostly have the same times; by the first one. */
+  private readonly known = new Map<number, WindowTimes>()
+  private knownBytes = 0
   /** Kernels' own memory, grown to the number of samples; its contents are good within one call. */
   private integers = new Int32Array(0)
   private floats = new Float64Array(0)
@@ -40,8 +113,9 @@ export class Windows {
     this.evalMs = evalMs
     this.endMs = endMs
     this.rangeMs = rangeMs
-    this.from = new Int32Array(this.count)
-    this.to = new Int32Array(this.count)
+    this.times = new WindowTimes(new Float64Array(0), endMs, rangeMs)
+    this.from = this.times.from
+    this.to = this.times.to
   }
 
   /** Looks at these samples from now on. The columns are read until the next call, never changed or kept. */
@@ -49,21 +123,24 @@ export class Windows {
     this.t = samples.t
     this.v = samples.v
     this.length = samples.length
-    this.locate()
+    if (this.times.isOf(samples.t, samples.length)) return
+    this.times = this.timesOf(samples)
+    this.from = this.times.from
+    this.to = this.times.to
   }
 
-  private locate(): void {
-    const { t, length, endMs, rangeMs, from, to } = this
-    let first = 0
-    let next = 0
-    for (let s = 0; s < this.count; s++) {
-      const end = endMs[s]
-      const start = end - rangeMs
-      while (next < length && t[next] <= end) next++
-      while (first < next && t[first] <= start) first++
-      from[s] = first
-      to[s] = next
+  private timesOf({ t, length }: SampleColumns): WindowTimes {
+    const key = length === 0 ? Number.NaN : t[0]
+    const known = this.known.get(key)
+    if (known?.isOf(t, length)) return known
+    const times = new WindowTimes(t.slice(0, length), this.endMs, this.rangeMs)
+    this.knownBytes += times.bytes
+    if (this.knownBytes > TIMES_BYTES) {
+      this.known.clear()
+      this.knownBytes = times.bytes
     }
+    this.known.set(key, times)
+    return times
   }
 
   /** Room for `length` integers, contents undefined. */
