@@ -27,11 +27,18 @@ export interface Appender {
   /**
    * Appends one float or stale marker; for the latter `v` is not read.
    * The check against what the series has is made now, and once more at commit, where a sample that lost its
-   * place meanwhile is dropped and counted. A refused sample leaves the batch as it was.
+   * place meanwhile is dropped and counted. A refused sample leaves the batch as it was. `st` is the time since which
+   * a counter counts, Unix ms, 0 = unknown; a storage may have no place for it.
    */
-  append(ref: SeriesRef, t: number, v: number, kind: PlainKind): AppendOutcome
+  append(ref: SeriesRef, t: number, v: number, kind: PlainKind, st?: number): AppendOutcome
   /** The same for a native histogram, which is not changed afterwards by the caller. */
-  appendHistogram(ref: SeriesRef, t: number, histogram: FloatHistogram, kind: HistogramKind): AppendOutcome
+  appendHistogram(
+    ref: SeriesRef,
+    t: number,
+    histogram: FloatHistogram,
+    kind: HistogramKind,
+    st?: number,
+  ): AppendOutcome
   /**
    * Appends floats that have one time, as most of a page has: refs and values [0, count) side by side, a series
    * once at most. `outcomes` [0, count) is set as `append` answers. Returns how many outcomes are not APPENDED.

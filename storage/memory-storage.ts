@@ -36,6 +36,7 @@ interface MemorySample {
   v: number
   kind: Kind
   histogram?: FloatHistogram
+  st?: number
 }
 
 interface MemorySeries {
@@ -85,8 +86,8 @@ export class MemoryStorage implements Storage, HeadStatistics {
     }
     return {
       register: (labels) => this.register(labels),
-      append: (ref, t, v, kind) => append(ref, { t, v, kind }),
-      appendHistogram: (ref, t, histogram, kind) => append(ref, { t, v: 0, kind, histogram }),
+      append: (ref, t, v, kind, st) => append(ref, { t, v, kind, st }),
+      appendHistogram: (ref, t, histogram, kind, st) => append(ref, { t, v: 0, kind, histogram, st }),
       appendRow: (refs, v, count, t, outcomes) => {
         let others = 0
         for (let i = 0; i < count; i++) {
@@ -191,9 +192,10 @@ export class MemoryStorage implements Storage, HeadStatistics {
           labels: (i) => this.series[found[i]].labels,
           read: (i: number, into: SampleColumns) => {
             into.clear()
-            for (const { t, v, kind, histogram } of visible(found[i], range)) {
+            for (const { t, v, kind, histogram, st } of visible(found[i], range)) {
               if (histogram === undefined) into.push(t, v, kind)
               else into.pushHistogram(t, histogram, kind as HistogramKind)
+              into.setStart(into.length - 1, st ?? 0)
             }
           },
         }

@@ -26,6 +26,8 @@ export function isHistogramKind(kind: number): kind is HistogramKind {
 export const STALE_NAN_HIGH = 0x7ff00000
 export const STALE_NAN_LOW = 0x00000002
 
+const NO_STARTS = new Float64Array(0)
+
 /**
  * Samples of one series as parallel columns, t strictly ascending. Reused between series by whoever owns it:
  * what is read from it is valid until the next read into it.
@@ -40,6 +42,10 @@ export class SampleColumns {
   readonly histograms: FloatHistogram[] = []
   /** Whether every sample is KIND_FLOAT, so that the loop over them need not look at `kind`. */
   allFloat = true
+  /** Start timestamps, Unix ms, 0 = unknown. Empty as long as no sample has one, so that it costs nothing then. */
+  st: Float64Array = NO_STARTS
+  /** The array behind `st`, kept for the next series that has any. */
+  private starts: Float64Array = NO_STARTS
 
   constructor(capacity = 1024) {
     this.t = new Float64Array(capacity)
@@ -49,6 +55,7 @@ export class SampleColumns {
 
   clear(): void {
     this.length = 0
+    this.st = NO_STARTS
     if (!this.allFloat) {
       this.histograms.length = 0
       this.allFloat = true
@@ -68,6 +75,11 @@ export class SampleColumns {
     this.t = t
     this.v = v
     this.kind = kind
+    if (this.st.length > 0) {
+      const st = new Float64Array(size)
+      st.set(this.st.subarray(0, this.length))
+      this.st = this.starts = st
+    }
   }
 
   pushHistogram(t: number, histogram: FloatHistogram, kind: HistogramKind): void {
@@ -81,5 +93,16 @@ export class SampleColumns {
     this.v[i] = v
     this.kind[i] = kind
     if (kind !== KIND_FLOAT) this.allFloat = false
+  }
+
+  /** Gives sample i its start timestamp. */
+  setStart(i: number, st: number): void {
+    if (this.st.length === 0) {
+      if (st === 0) return
+      if (this.starts.length < this.t.length) this.starts = new Float64Array(this.t.length)
+      else this.starts.fill(0)
+      this.st = this.starts
+    }
+    this.st[i] = st
   }
 }
