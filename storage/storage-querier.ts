@@ -10,7 +10,7 @@ import { type Tombstone, TombstoneFilter } from './block/tombstones.ts'
 import { Directory, type ListedBlock, type View } from './head/directory.ts'
 import { estimateSamples } from './head/estimate-samples.ts'
 import { readHeadStatus } from './head/head-status.ts'
-import { mergeColumns } from './head/merge-columns.ts'
+import { mergeColumns, moveTail } from './head/merge-columns.ts'
 import { HeadReader, type HeadSeries } from './head/querier.ts'
 import type { HeadStatistics, HeadStatus, Querier, Queryable, SelectHints, SeriesSet } from './interface.ts'
 import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
@@ -64,7 +64,7 @@ export class StorageQueryable implements Queryable, HeadStatistics {
 
 /** Series of one block or of the head, sorted by labels. */
 interface Source {
-  /** Adds the samples of a series to `into`, which is empty. */
+  /** Adds the samples of a series to `into`, which may have those of earlier arrivals. */
   read(position: number, into: SampleColumns): void
 }
 
@@ -127,7 +127,6 @@ class StorageQuerier implements Querier {
     const parts = head.select(matchers)
     samplesEstimate += head.estimateSamples(parts)
     found = unite(found, inHead(head, parts))
-    const part = new SampleColumns()
     return {
       count: found.length,
       samplesEstimate,
@@ -135,12 +134,7 @@ class StorageQuerier implements Querier {
       read: (i, into) => {
         into.clear()
         const { sources, positions } = found[i]
-        for (let s = 0; s < sources.length; s++) {
-          const target = into.length === 0 ? into : part
-          target.clear()
-          sources[s].read(positions[s], target)
-          if (target === part) mergeColumns(into, target)
-        }
+        for (let s = 0; s < sources.length; s++) sources[s].read(positions[s], into)
       },
     }
   }
@@ -194,6 +188,7 @@ class BlockPart implements Source {
   private readonly mint: number
   private readonly maxt: number
   private readonly suffered: Set<BlockDamage>
+  private readonly own = new SampleColumns()
 
   constructor(
     block: BlockReader,
@@ -223,8 +218,20 @@ class BlockPart implements Source {
   }
 
   read(ref: number, into: SampleColumns): void {
-    this.block.read(ref, this.mint, this.maxt, into, this.suffered)
-    if (!this.filter.isEmpty) hide(into, this.filter.intervals(this.labels(ref)))
+    const { own, block, filter, mint, maxt, suffered } = this
+    if (filter.isEmpty) {
+      const before = into.length
+      block.read(ref, mint, maxt, into, suffered)
+      // Nearly always all of it is newer, and stays where it was decoded.
+      if (before === 0 || into.length === before || into.t[before] > into.t[before - 1]) return
+      own.clear()
+      moveTail(into, before, own)
+    } else {
+      own.clear()
+      block.read(ref, mint, maxt, own, suffered)
+      hide(own, filter.intervals(this.labels(ref)))
+    }
+    mergeColumns(into, own)
   }
 
   addNames(matchers: readonly Matcher[], into: Set<string>): void {

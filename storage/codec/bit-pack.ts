@@ -85,17 +85,30 @@ function packWide(
   return at
 }
 
-/** The view of the bytes that were unpacked last: making one costs more than unpacking a short chunk. */
-let viewedBytes: Uint8Array = new Uint8Array(0)
-let view: DataView = new DataView(viewedBytes.buffer)
+/**
+ * Views of the bytes that were unpacked last: making one costs more than unpacking a short chunk. As many as a series has
+ * pages at a time, one in each of its blocks.
+ */
+const VIEWS = 8
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+const viewedBytes: Uint8Array[] = new Array(VIEWS).fill(NO_BYTES)
+const views: DataView[] = new Array(VIEWS).fill(new DataView(NO_BYTES.buffer))
+let viewAt = 0
 
 /** Loading 32 bits from any byte is one instruction through a DataView, and ten through a Uint8Array. */
 function viewOf(bytes: Uint8Array): DataView {
-  if (bytes !== viewedBytes) {
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    viewedBytes = bytes
+  if (viewedBytes[viewAt] === bytes) return views[viewAt]
+  for (let i = 1; i < VIEWS; i++) {
+    const at = (viewAt + i) % VIEWS
+    if (viewedBytes[at] !== bytes) continue
+    viewAt = at
+    return views[at]
   }
-  return view
+  // The next place is that of the oldest.
+  viewAt = (viewAt + 1) % VIEWS
+  viewedBytes[viewAt] = bytes
+  views[viewAt] = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return views[viewAt]
 }
 
 /** Numbers of which all of the `size` bytes from their first one on lie within the array. */
@@ -192,7 +205,22 @@ export function unpackSums(
   let sum = first
   let done = 0
   let bit = 0
-  if (width <= 7) {
+  if (width <= 7 && divisor === 1) {
+    for (; done + 4 <= end; done += 4, bit += 4 * width) {
+      let word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
+      const i = o + done
+      sum += base + (word & mask) * factor
+      out[i] = sum
+      word >>>= width
+      sum += base + (word & mask) * factor
+      out[i + 1] = sum
+      word >>>= width
+      sum += base + (word & mask) * factor
+      out[i + 2] = sum
+      sum += base + ((word >>> width) & mask) * factor
+      out[i + 3] = sum
+    }
+  } else if (width <= 7) {
     for (; done + 4 <= end; done += 4, bit += 4 * width) {
       let word = words.getInt32(at + (bit >>> 3), true) >>> (bit & 7)
       const i = o + done

@@ -23,6 +23,12 @@ export function mergeColumns(into: SampleColumns, later: SampleColumns): void {
   for (let i = 0; i < later.length; i++) copyPoint(later, i, into)
 }
 
+/** Takes the samples from `start` on out of `from` and adds them to `into`. */
+export function moveTail(from: SampleColumns, start: number, into: SampleColumns): void {
+  for (let i = start; i < from.length; i++) copyPoint(from, i, into)
+  from.length = start
+}
+
 function copyPoint(from: SampleColumns, i: number, into: SampleColumns): void {
   const kind = from.kind[i] as Kind
   if (isHistogramKind(kind)) into.pushHistogram(from.t[i], from.histograms[from.v[i]], kind)
