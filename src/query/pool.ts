@@ -49,9 +49,9 @@ export interface QueryPoolOptions {
   storageModule?: string
 }
 
-/** At least two, so that a giant query never has the only one; one core is left to the main thread. */
+/** The light lane, and a thread a core for all else; the main thread goes before them by its priority. */
 export function defaultThreadCount(): number {
-  return Math.max(2, availableParallelism() - 1)
+  return 1 + availableParallelism()
 }
 
 const STORAGE_MODULE = new URL('../../storage/db.ts', import.meta.url).href

@@ -49,6 +49,9 @@ interface StorageModule {
   ): Queryable & HeadStatistics
 }
 
+/** Answers up to this size are copied, which takes less than handing their memory over. */
+const COPIED_BYTES = 16 * 1024
+
 /** Scrapes have to be on time; answers come as fast as that allows. */
 const QUERY_NICE = 5
 
@@ -66,7 +69,9 @@ port.on('message', async ({ request, queueMs, workMax }: ToWorker) => {
   const memory = setup.memory && new QueryMemory(setup.memory.maxBytes, setup.memory.share)
   try {
     const response = await executor.execute(request, { cancel: setup.cancel, queueMs, memory, workMax })
-    port.postMessage(response, [response.body.buffer])
+    if (response.body.length > COPIED_BYTES) port.postMessage(response, [response.body.buffer])
+    // A copy of what the view shows: cloning takes the whole buffer along.
+    else port.postMessage({ ...response, body: response.body.slice() } satisfies FromWorker)
   } catch (error) {
     if (!(error instanceof HeavyQuery)) throw error
     port.postMessage('heavy' satisfies FromWorker)
