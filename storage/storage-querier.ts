@@ -11,11 +11,13 @@ import { Directory, type ListedBlock, type View } from './head/directory.ts'
 import { estimateSamples } from './head/estimate-samples.ts'
 import { readHeadStatus } from './head/head-status.ts'
 import { mergeColumns, moveTail } from './head/merge-columns.ts'
-import { HeadReader, type HeadSeries } from './head/querier.ts'
+import { HeadReader } from './head/querier.ts'
 import type { HeadStatistics, HeadStatus, Querier, Queryable, SelectHints, SeriesSet } from './interface.ts'
-import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
+import { LabelsCache } from './labels-cache.ts'
+import { compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
 import { SampleColumns } from './model/sample.ts'
+import { type PlaceSeries, uniteSeries } from './series-union.ts'
 import { ReaderPins, type Slab } from './slab/slab.ts'
 
 export class StorageQueryable implements Queryable, HeadStatistics {
@@ -23,6 +25,7 @@ export class StorageQueryable implements Queryable, HeadStatistics {
   private readonly directory: Directory
   private readonly pins: ReaderPins
   private readonly shelf: BlockShelf
+  private readonly labels = new LabelsCache()
 
   /** `reader` is this thread's slot, 0 ≤ reader < READERS_MAX; no two threads share one. */
   constructor(slab: Slab, reader: number, shelf: BlockShelf) {
@@ -37,7 +40,7 @@ export class StorageQueryable implements Queryable, HeadStatistics {
     try {
       const view = this.directory.view()
       const release = this.shelf.hold(view.blocks.map(({ id }) => id))
-      return new StorageQuerier(this.slab, this.shelf, view, mint, maxt, () => {
+      return new StorageQuerier(this.slab, this.shelf, this.labels, view, mint, maxt, () => {
         release()
         this.pins.release(pin)
       })
@@ -68,19 +71,13 @@ interface Source {
   read(position: number, into: SampleColumns): void
 }
 
-/** A series and where its samples are, in the order of arrival. */
-interface FoundSeries {
-  labels: Labels
-  sources: Source[]
-  positions: number[]
-}
-
 class StorageQuerier implements Querier {
   private readonly slab: Slab
   private readonly view: View
   /** Of the whole range. */
   private readonly head: HeadReader
   private readonly shelf: BlockShelf
+  private readonly labels: LabelsCache
   private readonly blocks: readonly ListedBlock[]
   private readonly tombstones: readonly Tombstone[]
   private readonly mint: number
@@ -91,7 +88,16 @@ class StorageQuerier implements Querier {
   private readonly unreadable = new Set<number>()
   private isOpen = true
 
-  constructor(slab: Slab, shelf: BlockShelf, view: View, mint: number, maxt: number, release: () => void) {
+  constructor(
+    slab: Slab,
+    shelf: BlockShelf,
+    labels: LabelsCache,
+    view: View,
+    mint: number,
+    maxt: number,
+    release: () => void,
+  ) {
+    this.labels = labels
     this.tombstones = view.tombstones === '' ? [] : (JSON.parse(view.tombstones) as Tombstone[])
     this.slab = slab
     this.view = view
@@ -105,36 +111,49 @@ class StorageQuerier implements Querier {
 
   private readHead(mint: number, maxt: number): HeadReader {
     const { roots, commit } = this.view
-    return new HeadReader(this.slab, roots, this.tombstones, commit, mint, maxt)
+    return new HeadReader(this.slab, roots, this.tombstones, this.labels, commit, mint, maxt)
   }
 
   async select(matchers: readonly Matcher[], { range }: SelectHints): Promise<SeriesSet> {
     const mint = Math.max(this.mint, range?.mint ?? this.mint)
     const maxt = Math.min(this.maxt, range?.maxt ?? this.maxt)
     const head = mint === this.mint && maxt === this.maxt ? this.head : this.readHead(mint, maxt)
-    let found: FoundSeries[] = []
+    const sources: Source[] = []
+    const places: PlaceSeries[] = []
     let samplesEstimate = 0
     for (const part of await this.openBlocks(mint, maxt)) {
-      const refs = part.select(matchers)
-      samplesEstimate += part.estimateSamples(refs.length)
-      const series = Array.from(refs, (ref) => ({
-        labels: part.labels(ref),
-        sources: [part],
-        positions: [ref],
-      }))
-      found = unite(found, inOrder(series))
+      const positions = part.select(matchers)
+      if (positions.length === 0) continue
+      samplesEstimate += part.estimateSamples(positions.length)
+      const known = this.labels.place(`block ${part.id}`)
+      sources.push(part)
+      places.push({
+        positions,
+        labels: known.all(positions, (ref) => part.labels(ref)),
+        replace: (i, labels) => known.replace(positions[i], labels),
+      })
     }
-    const parts = head.select(matchers)
-    samplesEstimate += head.estimateSamples(parts)
-    found = unite(found, inHead(head, parts))
+    const found = head.select(matchers)
+    if (found.length > 0) {
+      samplesEstimate += head.estimateSamples(found)
+      sources.push({ read: (position, into) => head.read(found[position], into) })
+      places.push({
+        positions: Uint32Array.from(found.keys()),
+        labels: found.map((series) => series.labels),
+        replace: (i, labels) => head.replaceLabels(found[i], labels),
+      })
+    }
+    const { labels, positions } = uniteSeries(places)
     return {
-      count: found.length,
+      count: labels.length,
       samplesEstimate,
-      labels: (i) => found[i].labels,
+      labels: (i) => labels[i],
       read: (i, into) => {
         into.clear()
-        const { sources, positions } = found[i]
-        for (let s = 0; s < sources.length; s++) sources[s].read(positions[s], into)
+        for (let s = 0; s < sources.length; s++) {
+          const position = positions[i * sources.length + s]
+          if (position >= 0) sources[s].read(position, into)
+        }
       },
     }
   }
@@ -204,6 +223,10 @@ class BlockPart implements Source {
     this.suffered = suffered
   }
 
+  get id(): number {
+    return this.block.meta.id
+  }
+
   select(matchers: readonly Matcher[]): Uint32Array {
     const refs = this.block.select(matchers, this.mint, this.maxt, this.suffered)
     return this.filter.isEmpty ? refs : refs.filter((ref) => this.hasSamples(ref))
@@ -266,42 +289,4 @@ function damageText({ block, page, what, series, mint, maxt }: BlockDamage): str
 
 function lossText(mint: number, maxt: number): string {
   return `samples from ${new Date(mint).toISOString()} to ${new Date(maxt).toISOString()} are missing`
-}
-
-function inHead(head: HeadReader, parts: readonly HeadSeries[]): FoundSeries[] {
-  const source: Source = { read: (position, into) => head.read(parts[position], into) }
-  return inOrder(parts.map(({ labels }, i) => ({ labels, sources: [source], positions: [i] })))
-}
-
-/** Sorts by labels, where it is not so already: a block has its series in an order that is nearly always this one. */
-function inOrder(series: FoundSeries[]): FoundSeries[] {
-  for (let i = 1; i < series.length; i++) {
-    if (compareLabels(series[i - 1].labels, series[i].labels) > 0) {
-      return series.sort((a, b) => compareLabels(a.labels, b.labels))
-    }
-  }
-  return series
-}
-
-/** Merges two sorted lists; of a series in both the sources of `earlier` come first. */
-function unite(earlier: FoundSeries[], later: FoundSeries[]): FoundSeries[] {
-  if (earlier.length === 0) return later
-  if (later.length === 0) return earlier
-  const united: FoundSeries[] = []
-  let i = 0
-  let j = 0
-  while (i < earlier.length && j < later.length) {
-    const order = compareLabels(earlier[i].labels, later[j].labels)
-    if (order < 0) united.push(earlier[i++])
-    else if (order > 0) united.push(later[j++])
-    else {
-      const both = earlier[i++]
-      both.sources.push(...later[j].sources)
-      both.positions.push(...later[j++].positions)
-      united.push(both)
-    }
-  }
-  while (i < earlier.length) united.push(earlier[i++])
-  while (j < later.length) united.push(later[j++])
-  return united
 }

@@ -1,6 +1,7 @@
 /** Reads one view of the head: series of all its generations, united by their labels. */
 import { hide } from '../block/intervals.ts'
 import { type Tombstone, TombstoneFilter } from '../block/tombstones.ts'
+import type { LabelsCache, PlaceLabels } from '../labels-cache.ts'
 import { compareLabels, type Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
 import { SampleColumns } from '../model/sample.ts'
@@ -26,6 +27,7 @@ export class HeadReader {
   private readonly readers: readonly TableReader[]
   /** Of the generations that tombstones may hide samples of. */
   private readonly filters = new Map<Generation, TombstoneFilter>()
+  private readonly labels: LabelsCache
   private readonly commit: number
   private readonly mint: number
   private readonly maxt: number
@@ -36,6 +38,7 @@ export class HeadReader {
     slab: Slab,
     roots: readonly number[],
     tombstones: readonly Tombstone[],
+    labels: LabelsCache,
     commit: number,
     mint: number,
     maxt: number,
@@ -51,6 +54,7 @@ export class HeadReader {
       else sharing.push(generation)
     }
     this.readers = [...byTable].map(([table, sharing]) => new TableReader(table, sharing, mint, maxt))
+    this.labels = labels
     this.commit = commit
     this.mint = mint
     this.maxt = maxt
@@ -60,12 +64,23 @@ export class HeadReader {
   select(matchers: readonly Matcher[]): HeadSeries[] {
     const found: HeadSeries[] = []
     for (const reader of this.readers) {
-      for (const index of reader.find(matchers)) {
-        found.push({ reader, index, labels: reader.labels(index), next: null })
+      const indexes = reader.find(matchers)
+      const labels = this.labelsOf(reader).all(indexes, (index) => reader.labels(index))
+      for (let i = 0; i < indexes.length; i++) {
+        found.push({ reader, index: indexes[i], labels: labels[i], next: null })
       }
     }
     const united = this.readers.length > 1 ? unite(found) : found
     return this.hidesSamples ? united.filter((series) => this.hasSamples(series)) : united
+  }
+
+  /** An equal label set for the series, which another place has already. */
+  replaceLabels({ reader, index }: HeadSeries, labels: Labels): void {
+    this.labelsOf(reader).replace(index, labels)
+  }
+
+  private labelsOf({ table }: TableReader): PlaceLabels {
+    return this.labels.place(`table ${table.number}`)
   }
 
   /** About how many samples of the range the series have. */
