@@ -4,8 +4,11 @@ import { lineAndColumn } from './syntax/parse-error.ts'
 
 type Level = 'warning' | 'info'
 
+/** What combined histograms whose hints or bounds did not agree. */
+export type HistogramOperation = 'addition' | 'subtraction' | 'aggregation'
+
 /** What an annotation points at: UTF-8 byte offset of its start in the query. */
-interface Place {
+export interface Place {
   readonly start: number
 }
 
@@ -84,6 +87,43 @@ export class Annotations {
   possibleNonCounterLabel(metricName: string, type: string, place: Place): void {
     const text = 'metric might not be a counter, __type__ label is not set to "counter" or "histogram"'
     this.add('info', `${text}, got ${quoteString(type)}: ${quoteString(metricName)}`, place)
+  }
+
+  mixedFloatsHistograms(metricName: string, place: Place): void {
+    const text = 'encountered a mix of histograms and floats for metric name'
+    this.add('warning', `${text} ${quoteString(metricName)}`, place)
+  }
+
+  mixedExponentialCustom(metricName: string, place: Place): void {
+    const text =
+      'vector contains a mix of histograms with exponential and custom buckets schemas for metric name'
+    this.add('warning', `${text} ${quoteString(metricName)}`, place)
+  }
+
+  histogramNotCounter(metricName: string, place: Place): void {
+    this.add('warning', `this native histogram metric is not a counter: ${quoteString(metricName)}`, place)
+  }
+
+  histogramNotGauge(metricName: string, place: Place): void {
+    this.add('warning', `this native histogram metric is not a gauge: ${quoteString(metricName)}`, place)
+  }
+
+  conflictingResets(operation: HistogramOperation, place: Place): void {
+    this.add('warning', `conflicting counter resets during histogram ${operation}`, place)
+  }
+
+  reconciledBuckets(operation: HistogramOperation, place: Place): void {
+    this.add('info', `mismatched custom buckets were reconciled during ${operation}`, place)
+  }
+
+  histogramsIgnoredInRange(metricName: string, place: Place): void {
+    const text = 'ignored histograms in a range containing both floats and histograms for metric name'
+    this.add('info', `${text} ${quoteString(metricName)}`, place)
+  }
+
+  overlappingStart(metricName: string, place: Place): void {
+    const text = 'sample has start time that overlaps with previous sample timestamp for metric'
+    this.add('warning', `${text} ${quoteString(metricName)}`, place)
   }
 
   incompatibleTypes(lhs: string, op: string, rhs: string, place: Place): void {

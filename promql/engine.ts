@@ -27,6 +27,8 @@ export interface EngineFeatures extends ParseOptions {
   readonly delayedNameRemoval?: boolean
   /** `__type__` tells whether a metric is a counter, rather than how its name ends. */
   readonly typeAndUnitLabels?: boolean
+  /** Start timestamps of samples tell resets, and are what start_timestamp() gives. */
+  readonly startTimestamps?: boolean
 }
 
 export interface EngineOptions {
@@ -150,6 +152,7 @@ export class Engine {
         samplesMax: this.options.maxSamples,
         delayedNameRemoval: features.delayedNameRemoval ?? false,
         typeAndUnitLabels: features.typeAndUnitLabels ?? false,
+        startTimestamps: features.startTimestamps ?? false,
       }
       const annotations = new Annotations(run.query)
       const limits = { deadlineMs: run.deadlineMs, cancel: options.cancel, memory }

@@ -194,6 +194,7 @@ function engineOptions(flags: Flags): EngineOptions {
       extendedRangeSelectors: has('promql-extended-range-selectors'),
       binopFill: has('promql-binop-fill-modifiers'),
       delayedNameRemoval: has('promql-delayed-name-removal'),
+      startTimestamps: has('use-start-timestamps'),
     },
   }
 }

@@ -13,6 +13,8 @@ export interface EvalSettings {
   readonly delayedNameRemoval: boolean
   /** Whether __type__ tells counters apart, rather than the name's ending. */
   readonly typeAndUnitLabels: boolean
+  /** Whether rates see resets by start timestamps, and start_timestamp() has results. */
+  readonly startTimestamps: boolean
 }
 
 export interface RunLimits {

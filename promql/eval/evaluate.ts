@@ -24,11 +24,13 @@ import {
 import { limitRatio } from './limit-ratio.ts'
 import { matchVectors } from './matching.ts'
 import { MaterializedOperator, type Operator, RepeatOperator } from './operator.ts'
-import { RANGE_KERNELS, type RangeSource, rangeFunction, SelectorSource, SubquerySource } from './range.ts'
+import { RANGE_KERNELS, rangeFunction } from './range.ts'
+import { type RangeSource, SelectorSource, SubquerySource } from './range-source.ts'
 import { dropMarkedNames, labelJoin, labelReplace } from './relabel.ts'
 import { constantScalar, Scalar, scalarOf } from './scalar.ts'
-import { SelectorOperator } from './selector.ts'
+import { type Aspect, SelectorOperator } from './selector.ts'
 import { setOperator } from './set-operators.ts'
+import { SmoothedSelectorOperator } from './smoothed-selector.ts'
 import { sortByLabel, sortByValue } from './sort.ts'
 
 /** The query's own times, for start(), end(), step() and range(). */
@@ -51,7 +53,9 @@ export class Evaluator {
   vector(node: PlanNode): Operator {
     switch (node.kind) {
       case 'selector':
-        return new SelectorOperator(this.context, node, false)
+        return node.expr.smoothed
+          ? new SmoothedSelectorOperator(this.context, node)
+          : new SelectorOperator(this.context, node, 'sample')
       case 'invariant':
         return new RepeatOperator(node.frame, this.vector(node.inner))
       case 'negate':
@@ -238,6 +242,8 @@ export class Evaluator {
         return absent(this.vector(args[0]), expr.args[0])
       case 'timestamp':
         return this.timestamp(args[0])
+      case 'start_timestamp':
+        return this.startTimestamp(args[0])
       case 'round': {
         const to = args.length > 1 ? this.scalar(args[1]) : constantScalar(context, frame, 1)
         return roundTo(this.vector(args[0]), to)
@@ -293,11 +299,22 @@ export class Evaluator {
 
   /** The times of a bare selector's samples; of all else the evaluation time. */
   private timestamp(arg: PlanNode): Operator {
-    if (arg.kind === 'selector') return new SelectorOperator(this.context, arg, true)
-    if (arg.kind === 'invariant' && arg.inner.kind === 'selector') {
-      return new RepeatOperator(arg.frame, new SelectorOperator(this.context, arg.inner, true))
-    }
-    return evaluationTime(this.vector(arg))
+    return this.aspect(arg, 'time') ?? evaluationTime(this.vector(arg))
+  }
+
+  /** Of a bare selector's samples; undefined for all else. */
+  private aspect(arg: PlanNode, aspect: Aspect): Operator | undefined {
+    if (arg.kind === 'selector') return new SelectorOperator(this.context, arg, aspect)
+    if (arg.kind !== 'invariant' || arg.inner.kind !== 'selector') return undefined
+    return new RepeatOperator(arg.frame, new SelectorOperator(this.context, arg.inner, aspect))
+  }
+
+  /** Nothing where start timestamps are not looked at, and of all that is no bare selector. */
+  private startTimestamp(arg: PlanNode): Operator {
+    const ofSelector = this.context.settings.startTimestamps ? this.aspect(arg, 'start') : undefined
+    if (ofSelector !== undefined) return ofSelector
+    this.vector(arg).release()
+    return new MaterializedOperator(this.context, arg.frame, [], [])
   }
 
   /** One series without labels. */

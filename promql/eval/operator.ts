@@ -3,8 +3,9 @@
  * is made, and then fills a column for one series over all steps at a time.
  */
 import type { Labels } from '../../storage/model/labels.ts'
+import { sampleWeight } from '../histogram/size.ts'
 import type { Frame } from '../plan/plan.ts'
-import { ABSENT, Column } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import type { EvalContext } from './context.ts'
 
 export function countPresent(column: Column): number {
@@ -12,6 +13,16 @@ export function countPresent(column: Column): number {
   let found = 0
   for (let s = 0; s < present.length; s++) if (present[s] !== ABSENT) found++
   return found
+}
+
+/** How many samples the places that are taken count as. */
+function weighColumn({ present, histograms }: Column): number {
+  let weight = 0
+  for (let s = 0; s < present.length; s++) {
+    if (present[s] === PRESENT_FLOAT) weight++
+    else if (present[s] === PRESENT_HISTOGRAM) weight += sampleWeight(histograms[s]!)
+  }
+  return weight
 }
 
 /** Work of touching one series, beside that of its steps. */
@@ -47,8 +58,9 @@ export abstract class Operator {
   fill(i: number, out: Column): number {
     out.forgetHistograms()
     const found = this.compute(i, out)
-    this.context.hold(found)
-    this.held += found
+    const weight = out.mayHaveHistograms ? weighColumn(out) : found
+    this.context.hold(weight)
+    this.held += weight
     this.context.spend(SERIES_WORK + this.frame.count)
     if (++this.filled === this.labels.length) this.done()
     return found

@@ -1,5 +1,8 @@
 /** From the topmost operator to what a query answers. */
+import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import { Labels } from '../../storage/model/labels.ts'
+import { isHistogramKind, type SampleColumns } from '../../storage/model/sample.ts'
+import { sampleWeight } from '../histogram/size.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { ValueType } from '../syntax/ast.ts'
 import {
@@ -11,8 +14,9 @@ import {
 } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { Evaluator } from './evaluate.ts'
+import { extendedSamples } from './extended-samples.ts'
 import { materialize, type Operator } from './operator.ts'
-import type { RangeSource } from './range.ts'
+import type { RangeSource } from './range-source.ts'
 import { dropMarkedNames } from './relabel.ts'
 
 /** Evaluates a plan whose expression has the given type. Throws QueryError, and what storage throws. */
@@ -57,20 +61,41 @@ function readVector(operator: Operator): ResultSeries[] {
 
 /** The samples in the only window. */
 function readRange(source: RangeSource): RawSeries[] {
-  const { context, refMs, rangeMs, labels } = source
+  const { labels } = source
   const series: RawSeries[] = []
   for (const [i, set] of labels.entries()) {
-    const { t, v, length } = source.read(i)
-    let from = 0
-    while (from < length && t[from] <= refMs[0] - rangeMs) from++
-    let to = from
-    while (to < length && t[to] <= refMs[0]) to++
-    if (to === from) continue
-    context.hold(to - from)
-    context.totalQueryableSamples += to - from
-    if (source.isStorage) context.samplesRead += to - from
-    series.push({ labels: set, t: t.slice(from, to), v: v.slice(from, to), histograms: [] })
+    const samples = source.read(i)
+    const raw =
+      source.extension === undefined ? readWindow(source, samples) : extendedSamples(source, samples)
+    if (raw === undefined || raw.t.length === 0) continue
+    const { context } = source
+    const held = countRaw(raw)
+    context.hold(held)
+    context.totalQueryableSamples += held
+    if (source.isStorage) context.samplesRead += held
+    series.push({ labels: set, ...raw })
   }
   source.release()
   return series
+}
+
+type RawSamples = Omit<RawSeries, 'labels'>
+
+function countRaw({ t, histograms }: RawSamples): number {
+  let held = t.length
+  for (const histogram of histograms) if (histogram !== undefined) held += sampleWeight(histogram) - 1
+  return held
+}
+
+function readWindow({ refMs, rangeMs }: RangeSource, samples: SampleColumns): RawSamples {
+  const { t, v, length, allFloat, kind } = samples
+  let from = 0
+  while (from < length && t[from] <= refMs[0] - rangeMs) from++
+  let to = from
+  while (to < length && t[to] <= refMs[0]) to++
+  const histograms: (FloatHistogram | undefined)[] = []
+  for (let i = from; !allFloat && i < to; i++) {
+    histograms.push(isHistogramKind(kind[i]) ? samples.histograms[v[i]] : undefined)
+  }
+  return { t: t.slice(from, to), v: v.slice(from, to), histograms }
 }

@@ -1,10 +1,11 @@
 /** Instant selectors: at each step the newest sample that is not too old. */
 import type { SeriesSet } from '../../storage/interface.ts'
-import { isHistogramKind, KIND_FLOAT, SampleColumns } from '../../storage/model/sample.ts'
-import { unsupported } from '../errors.ts'
+import { isHistogramKind, KIND_STALE, SampleColumns } from '../../storage/model/sample.ts'
+import { sampleWeight } from '../histogram/size.ts'
 import type { SelectorNode } from '../plan/plan.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
+import { reduceToStats } from './histogram-stats.ts'
 import { Operator } from './operator.ts'
 import { dropNames } from './series-labels.ts'
 
@@ -26,37 +27,42 @@ export function labelsOf(series: SeriesSet) {
   return Array.from({ length: series.count }, (_, i) => series.labels(i))
 }
 
-export function histogramsUnsupported() {
-  return unsupported('native histogram samples are')
-}
+/** What a selector gives of each sample: itself, or in seconds its time, or its start timestamp. */
+export type Aspect = 'sample' | 'time' | 'start'
 
-/**
- * Sample at a step: the newest with a time in (refMs − lookback, refMs]; none if that is a stale marker. The value
- * of series i is the sample's own, or its time in seconds where `isTimestamp`.
- */
+/** Sample at a step: the newest with a time in (refMs − lookback, refMs]; none if that is a stale marker. */
 export class SelectorOperator extends Operator {
   private readonly series: SeriesSet
   private readonly refMs: Float64Array
-  private readonly isTimestamp: boolean
+  private readonly isStatsOnly: boolean
+  private readonly aspect: Aspect
   private readonly samples = new SampleColumns()
 
-  constructor(context: EvalContext, node: SelectorNode, isTimestamp: boolean) {
+  constructor(context: EvalContext, node: SelectorNode, aspect: Aspect) {
     const series = seriesOf(context, node.selection)
     const own = { labels: labelsOf(series), drops: undefined }
-    const { labels, drops } = isTimestamp ? dropNames(context, own.labels) : own
+    const { labels, drops } = aspect === 'sample' ? own : dropNames(context, own.labels)
     super(context, node.frame, labels, drops)
     this.series = series
     this.refMs = node.refMs
-    this.isTimestamp = isTimestamp
+    this.isStatsOnly = node.isStatsOnly
+    this.aspect = aspect
   }
 
   protected override compute(i: number, out: Column): number {
-    const { samples, refMs, context } = this
+    const { samples, context } = this
     this.series.read(i, samples)
     context.spend(samples.length)
-    const { t, v, kind, length, allFloat } = samples
+    if (!samples.allFloat && this.isStatsOnly) reduceToStats(samples)
+    return samples.allFloat && this.aspect !== 'start' ? this.pickFloats(out) : this.pickAny(out)
+  }
+
+  private pickFloats(out: Column): number {
+    const { refMs, context } = this
+    const { t, v, length } = this.samples
     const { values, present } = out
     const { lookbackMs } = context.settings
+    const isTime = this.aspect === 'time'
     let next = 0
     let found = 0
     let read = 0
@@ -65,14 +71,11 @@ export class SelectorOperator extends Operator {
       const ref = refMs[s]
       while (next < length && t[next] <= ref) next++
       const newest = next - 1
-      if (newest < 0 || t[newest] <= ref - lookbackMs || (!allFloat && kind[newest] !== KIND_FLOAT)) {
-        if (newest >= 0 && isHistogramKind(kind[newest]) && t[newest] > ref - lookbackMs) {
-          throw histogramsUnsupported()
-        }
+      if (newest < 0 || t[newest] <= ref - lookbackMs) {
         present[s] = ABSENT
         continue
       }
-      values[s] = this.isTimestamp ? t[newest] / 1000 : v[newest]
+      values[s] = isTime ? t[newest] / 1000 : v[newest]
       present[s] = PRESENT_FLOAT
       found++
       if (newest !== previous) read++
@@ -82,4 +85,52 @@ export class SelectorOperator extends Operator {
     context.samplesRead += read
     return found
   }
+
+  /** The same where there may be stale markers and histograms, and for start timestamps. */
+  private pickAny(out: Column): number {
+    const { refMs, context, samples } = this
+    const { t, kind, length } = samples
+    const { lookbackMs } = context.settings
+    let next = 0
+    let found = 0
+    let weights = 0
+    let weight = 0
+    let previous = -1
+    for (let s = 0; s < refMs.length; s++) {
+      const ref = refMs[s]
+      while (next < length && t[next] <= ref) next++
+      const newest = next - 1
+      out.present[s] = ABSENT
+      if (newest < 0 || t[newest] <= ref - lookbackMs || kind[newest] === KIND_STALE) continue
+      this.put(s, newest, out)
+      found++
+      if (newest !== previous) {
+        weight = weightAt(samples, newest)
+        context.samplesRead += weight
+        previous = newest
+      }
+      weights += weight
+    }
+    context.totalQueryableSamples += weights * this.frame.weight
+    return found
+  }
+
+  /** Puts sample i at step s. */
+  private put(s: number, i: number, out: Column): void {
+    const { aspect, samples } = this
+    const { t, v, kind, st } = samples
+    if (aspect === 'sample' && isHistogramKind(kind[i])) {
+      out.setHistogram(s, samples.histograms[v[i]])
+      return
+    }
+    if (aspect === 'sample') out.values[s] = v[i]
+    else if (aspect === 'time') out.values[s] = t[i] / 1000
+    else out.values[s] = st.length > 0 ? st[i] / 1000 : 0
+    out.present[s] = PRESENT_FLOAT
+  }
+}
+
+/** How many samples sample i counts as. */
+export function weightAt({ kind, v, histograms }: SampleColumns, i: number): number {
+  return isHistogramKind(kind[i]) ? sampleWeight(histograms[v[i]]) : 1
 }

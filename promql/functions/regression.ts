@@ -133,6 +133,12 @@ function checkFactor(name: string, short: string, value: number): void {
   }
 }
 
+/** Throws QueryError where a factor is not between 0 and 1. */
+export function checkFactors(smoothing: number, trend: number): void {
+  checkFactor('smoothing', 'sf', smoothing)
+  checkFactor('trend', 'tf', trend)
+}
+
 /** Holt's linear method: level and trend, each smoothed by its factor. Needs two samples. */
 function smooth(w: Windows, smoothing: Float64Array, trend: Float64Array, out: Column): number {
   const { v, from, to } = w
@@ -143,8 +149,7 @@ function smooth(w: Windows, smoothing: Float64Array, trend: Float64Array, out: C
     if (to[s] === from[s]) continue
     const sf = smoothing[s]
     const tf = trend[s]
-    checkFactor('smoothing', 'sf', sf)
-    checkFactor('trend', 'tf', tf)
+    checkFactors(sf, tf)
     if (to[s] - from[s] < 2) continue
     w.spend(to[s] - from[s])
     let previous = 0

@@ -80,6 +80,8 @@ export class Windows {
   /** Samples of the series at hand, times in Unix ms, strictly ascending; floats only, no stale markers. */
   t: Float64Array = new Float64Array(0)
   v: Float64Array = new Float64Array(0)
+  /** Start timestamps, Unix ms, 0 = unknown; empty where no sample has one. */
+  st: Float64Array = new Float64Array(0)
   length = 0
 
   /** Number of steps. */
@@ -122,6 +124,7 @@ export class Windows {
   use(samples: SampleColumns): void {
     this.t = samples.t
     this.v = samples.v
+    this.st = samples.st
     this.length = samples.length
     if (this.times.isOf(samples.t, samples.length)) return
     this.times = this.timesOf(samples)

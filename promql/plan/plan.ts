@@ -69,6 +69,8 @@ export interface SelectorNode extends NodeBase {
   readonly refMs: Float64Array
   /** Index into the plan's selections. */
   readonly selection: number
+  /** Of histograms only count and sum are wanted. */
+  readonly isStatsOnly: boolean
 }
 
 export interface RangeNode extends NodeBase {
@@ -78,6 +80,10 @@ export interface RangeNode extends NodeBase {
   readonly refMs: Float64Array
   readonly rangeMs: number
   readonly selection: number
+  /** As in SelectorNode. */
+  readonly isStatsOnly: boolean
+  /** Its samples reach beyond the windows by the lookback: before them, and if smoothed behind them, too. */
+  readonly extension: 'anchored' | 'smoothed' | undefined
 }
 
 export interface SubqueryNode extends NodeBase {

@@ -1,5 +1,5 @@
 /** From the tree of a query to its plan. */
-import { tooManySamples, unsupported } from '../errors.ts'
+import { tooManySamples } from '../errors.ts'
 import type {
   DurationExpr,
   Expr,
@@ -10,6 +10,7 @@ import type {
 } from '../syntax/ast.ts'
 import { type DurationScope, durationMs } from './duration.ts'
 import { Frame, type Plan, type PlanNode, type Selection } from './plan.ts'
+import { statsOnlySelectors } from './stats-only.ts'
 
 export interface PrepareOptions {
   readonly startMs: number
@@ -28,7 +29,7 @@ const TIME_DEPENDENT: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** Throws QueryError: bad_data for durations that come out wrong, execution for what is not built. */
+/** Throws QueryError: bad_data for durations that come out wrong. */
 export function prepare(expr: Expr, options: PrepareOptions): Plan {
   return new Planner(options).plan(expr)
 }
@@ -53,6 +54,7 @@ class Planner {
   private readonly options: PrepareOptions
   private readonly scope: DurationScope
   private readonly selections: Selection[] = []
+  private statsOnly: ReadonlySet<VectorSelector> = new Set()
   private readonly invariants = new Map<Expr, boolean>()
 
   constructor(options: PrepareOptions) {
@@ -62,6 +64,7 @@ class Planner {
 
   plan(expr: Expr): Plan {
     const { startMs, endMs, stepMs } = this.options
+    this.statsOnly = statsOnlySelectors(expr)
     const frame = new Frame(startMs, stepMs, stepCount(startMs, endMs, stepMs), 1)
     const root = this.node(expr, frame, '')
     let mint = Infinity
@@ -147,23 +150,23 @@ class Planner {
   }
 
   private selector(expr: VectorSelector, frame: Frame, func: string): PlanNode {
-    this.refuseExtended(expr)
+    const { lookbackMs } = this.options
     const refMs = this.referenceTimes(expr, frame)
-    const selection = this.select(expr, refMs, this.options.lookbackMs, func, 0)
-    return { kind: 'selector', frame, expr, refMs, selection }
+    const selection = this.select(expr, refMs, lookbackMs, expr.smoothed ? lookbackMs : 0, func, 0)
+    return { kind: 'selector', frame, expr, refMs, selection, isStatsOnly: this.statsOnly.has(expr) }
   }
 
   private range(expr: MatrixSelector, frame: Frame, func: string): PlanNode {
-    this.refuseExtended(expr.selector)
+    const { lookbackMs } = this.options
+    const { selector } = expr
     const rangeMs = this.resolve(expr.rangeExpr, expr.rangeMs, false)
-    const refMs = this.referenceTimes(expr.selector, frame)
-    const selection = this.select(expr.selector, refMs, rangeMs, func, rangeMs)
-    return { kind: 'range', frame, expr, refMs, rangeMs, selection }
-  }
-
-  private refuseExtended(expr: VectorSelector): void {
-    if (expr.anchored) throw unsupported('the anchored modifier is')
-    if (expr.smoothed) throw unsupported('the smoothed modifier is')
+    const refMs = this.referenceTimes(selector, frame)
+    const extension = selector.anchored ? 'anchored' : selector.smoothed ? 'smoothed' : undefined
+    const spanMs = extension === undefined ? rangeMs : rangeMs + lookbackMs
+    const aheadMs = extension === 'smoothed' ? lookbackMs : 0
+    const selection = this.select(selector, refMs, spanMs, aheadMs, func, rangeMs)
+    const isStatsOnly = this.statsOnly.has(selector)
+    return { kind: 'range', frame, expr, refMs, rangeMs, selection, isStatsOnly, extension }
   }
 
   private subquery(expr: Subquery, frame: Frame, func: string): PlanNode {
@@ -197,17 +200,19 @@ class Planner {
     return frame.times.map((t) => (atMs ?? t) - offsetMs)
   }
 
-  /** Notes a read of (first refMs − spanMs, last refMs]. */
+  /** Notes a read of (first refMs − spanMs, last refMs + aheadMs]. */
   private select(
     expr: VectorSelector,
     refMs: Float64Array,
     spanMs: number,
+    aheadMs: number,
     func: string,
     rangeMs: number,
   ): number {
     if (refMs.length === 0) return -1
     const hints = { func, stepMs: this.options.stepMs, rangeMs, labelsOnly: false }
     const mint = refMs[0] - spanMs + 1
-    return this.selections.push({ matchers: expr.matchers, mint, maxt: refMs[refMs.length - 1], hints }) - 1
+    const maxt = refMs[refMs.length - 1] + aheadMs
+    return this.selections.push({ matchers: expr.matchers, mint, maxt, hints }) - 1
   }
 }

@@ -56,10 +56,13 @@ export class SampleColumns {
   clear(): void {
     this.length = 0
     this.st = NO_STARTS
-    if (!this.allFloat) {
-      this.histograms.length = 0
-      this.allFloat = true
-    }
+    if (!this.allFloat) this.forgetHistograms()
+  }
+
+  /** Requires: every sample is KIND_FLOAT. */
+  forgetHistograms(): void {
+    this.histograms.length = 0
+    this.allFloat = true
   }
 
   /** Makes room for `capacity` samples in all; what is there stays. */

@@ -10,6 +10,7 @@ import { MemoryStorage } from '../../storage/memory-storage.ts'
 import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import type { Labels } from '../../storage/model/labels.ts'
 import { KIND_FLOAT, KIND_FLOAT_HISTOGRAM, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
+import { ChunkHints } from './chunk-hints.ts'
 import { classicToCustom, type FloatSample } from './histogram-series.ts'
 import { compareValue, compareVector, describeUnsorted, resultRows } from './promql-compare.ts'
 import {
@@ -40,7 +41,7 @@ function scriptEngine(): Engine {
     lookbackMs: 5 * MINUTE_MS,
     maxSamples: 10_000,
     defaultSubqueryStepMs: MINUTE_MS,
-    features: { ...SCRIPT_PARSE_OPTIONS, delayedNameRemoval: true },
+    features: { ...SCRIPT_PARSE_OPTIONS, delayedNameRemoval: true, startTimestamps: true },
   })
 }
 
@@ -80,12 +81,14 @@ interface Execution {
 class ScriptRun {
   private readonly engine: Engine
   private storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
+  private hints = new ChunkHints()
 
   constructor(engine: Engine) {
     this.engine = engine
   }
 
   clear(): void {
+    this.hints = new ChunkHints()
     this.storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
   }
 
@@ -123,11 +126,14 @@ class ScriptRun {
   }
 
   private appendHistogram(appender: Appender, labels: Labels, t: number, histogram: FloatHistogram): void {
-    const outcome = appender.appendHistogram(appender.register(labels), t, histogram, KIND_FLOAT_HISTOGRAM)
+    const counterResetHint = this.hints.histogram(labels.key(), histogram)
+    const stored = { ...histogram, counterResetHint }
+    const outcome = appender.appendHistogram(appender.register(labels), t, stored, KIND_FLOAT_HISTOGRAM)
     if (outcome < 0) throw new Error(`histogram of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }
 
   private appendSample(appender: Appender, labels: Labels, t: number, v: number, kind: PlainKind): void {
+    this.hints.other(labels.key())
     const outcome = appender.append(appender.register(labels), t, v, kind)
     if (outcome < 0) throw new Error(`sample of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }

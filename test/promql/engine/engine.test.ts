@@ -164,11 +164,21 @@ describe('errors', () => {
       query: 'label_join(m, "a", "-", "")',
       error: ['execution', 'invalid source label name in label_join(): '],
     },
-    { query: 'native', error: ['execution', 'native histogram samples are not supported yet'] },
-    { query: 'rate(native[5m])', error: ['execution', 'native histogram samples are not supported yet'] },
     { query: 'histogram_count(m)', error: ['execution', 'histogram_count() is not supported yet'] },
-    { query: 'rate(m[5m] smoothed)', error: ['execution', 'the smoothed modifier is not supported yet'] },
-    { query: 'm anchored', error: ['execution', 'the anchored modifier is not supported yet'] },
+    {
+      query: 'sum_over_time(m[5m] anchored)',
+      error: [
+        'execution',
+        'anchored modifier can only be used with: changes, delta, increase, rate, resets - not with sum_over_time',
+      ],
+    },
+    {
+      query: 'absent_over_time(m[5m] smoothed)',
+      error: [
+        'execution',
+        'smoothed modifier can only be used with: delta, increase, rate - not with absent_over_time',
+      ],
+    },
     { query: 'info(m)', error: ['execution', 'info() is not supported yet'] },
   ])('$query', async ({ query, error }) => {
     const engine = newEngine({ experimentalFunctions: true, extendedRangeSelectors: true, binopFill: true })
@@ -211,7 +221,7 @@ describe('errors', () => {
       },
     }
     await newEngine().instantQuery(counting, 'm', 0)
-    await failure(newEngine().instantQuery(counting, 'native', MINUTE))
+    await failure(newEngine().instantQuery(counting, 'label_join(m, "a", "-", "")', MINUTE))
     expect(open).toBe(0)
   })
 })
