@@ -154,8 +154,9 @@ export class RepeatOperator extends Operator {
     input.fill(i, once)
     out.values.fill(once.values[0])
     out.present.fill(once.present[0])
-    const histogram = once.histograms[0]
-    for (let s = 0; histogram !== undefined && s < frame.count; s++) out.setHistogram(s, histogram)
+    if (once.present[0] === PRESENT_HISTOGRAM) {
+      for (let s = 0; s < frame.count; s++) out.setHistogram(s, once.histograms[0]!)
+    }
     return once.present[0] === ABSENT ? 0 : frame.count
   }
 

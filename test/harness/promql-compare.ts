@@ -1,17 +1,20 @@
 /** Compares what a query gave with what a script expects of it. */
 
+import { isDeepStrictEqual } from 'node:util'
+import { compactHistogram } from '../../promql/histogram/arithmetic.ts'
 import { formatFloatShort, quoteString } from '../../promql/syntax/go-format.ts'
 import { printLabelName } from '../../promql/syntax/printer.ts'
-import { ABSENT, PRESENT_HISTOGRAM, type QueryValue } from '../../promql/value.ts'
+import { ABSENT, PRESENT_HISTOGRAM, type QueryValue, type ResultSeries } from '../../promql/value.ts'
+import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import { compareLabels, type Labels } from '../../storage/model/labels.ts'
 import { almostEqual } from './almost-equal.ts'
 import type { EvalCommand, ExpectedSeries } from './promql-script.ts'
 import type { Point } from './series-description.ts'
 
-/** A point of a result. Histograms have no content: the engine gives none yet. */
+/** A point of a result. */
 export type ResultPoint = { readonly t: number } & (
   | { readonly value: number }
-  | { readonly isHistogram: true }
+  | { readonly histogram: FloatHistogram }
 )
 
 export interface ResultRow {
@@ -26,33 +29,36 @@ export function resultRows(value: QueryValue): ResultRow[] {
     case 'string':
       return []
     case 'vector':
-      return value.series.map(({ labels, values, present }) => ({
-        labels,
-        points: columnPoints(values, present, () => value.timeMs),
+      return value.series.map((series) => ({
+        labels: series.labels,
+        points: columnPoints(series, () => value.timeMs),
       }))
     case 'matrix':
-      return value.series.map(({ labels, values, present }) => ({
-        labels,
-        points: columnPoints(values, present, (step) => value.steps.startMs + step * value.steps.stepMs),
+      return value.series.map((series) => ({
+        labels: series.labels,
+        points: columnPoints(series, (step) => value.steps.startMs + step * value.steps.stepMs),
       }))
     case 'samples':
-      return value.series.map(({ labels, t, v }) => ({
+      return value.series.map(({ labels, t, v, histograms }) => ({
         labels,
-        points: Array.from(t, (time, i) => ({ t: time, value: v[i] })),
+        points: Array.from(t, (time, i) => {
+          const histogram = histograms[i]
+          return histogram === undefined ? { t: time, value: v[i] } : { t: time, histogram }
+        }),
       }))
   }
 }
 
 function columnPoints(
-  values: Float64Array,
-  present: Uint8Array,
+  { values, present, histograms }: ResultSeries,
   timeOf: (step: number) => number,
 ): ResultPoint[] {
   const points: ResultPoint[] = []
   for (let step = 0; step < present.length; step++) {
     if (present[step] === ABSENT) continue
     const t = timeOf(step)
-    points.push(present[step] === PRESENT_HISTOGRAM ? { t, isHistogram: true } : { t, value: values[step] })
+    const isHistogram = present[step] === PRESENT_HISTOGRAM
+    points.push(isHistogram ? { t, histogram: histograms[step]! } : { t, value: values[step] })
   }
   return points
 }
@@ -67,16 +73,38 @@ export function formatLabels(labels: Labels): string {
 }
 
 function formatPoint(point: ResultPoint): string {
-  return `${'value' in point ? formatFloatShort(point.value) : '{{…}}'}@${point.t}`
+  return `${'value' in point ? formatFloatShort(point.value) : formatHistogram(point.histogram)}@${point.t}`
 }
 
 function formatExpected(point: Point): string {
   if (point.type === 'float') return formatFloatShort(point.value)
-  return point.type === 'histogram' ? '{{…}}' : point.type
+  return point.type === 'histogram' ? formatHistogram(point.histogram) : point.type
+}
+
+/** Without empty buckets, which are not compared. */
+function formatHistogram(histogram: FloatHistogram): string {
+  const fields = Object.entries(compactHistogram(histogram))
+  return `{{${fields.map(([key, value]) => `${key}:${JSON.stringify(value)}`).join(' ')}}}`
 }
 
 function isEqual(expected: Point, actual: ResultPoint): boolean {
-  return expected.type === 'float' && 'value' in actual && almostEqual(expected.value, actual.value)
+  if (expected.type === 'float') return 'value' in actual && almostEqual(expected.value, actual.value)
+  if (expected.type !== 'histogram' || 'value' in actual) return false
+  if (expected.isHintGiven && expected.histogram.counterResetHint !== actual.histogram.counterResetHint) {
+    return false
+  }
+  return areAlmostEqual(compactHistogram(expected.histogram), compactHistogram(actual.histogram))
+}
+
+function areAlmostEqual(a: FloatHistogram, b: FloatHistogram): boolean {
+  const lists = ['positiveBuckets', 'negativeBuckets', 'customValues'] as const
+  return (
+    a.schema === b.schema &&
+    (['zeroThreshold', 'zeroCount', 'count', 'sum'] as const).every((key) => almostEqual(a[key], b[key])) &&
+    isDeepStrictEqual([a.positiveSpans, a.negativeSpans], [b.positiveSpans, b.negativeSpans]) &&
+    lists.every((key) => a[key].length === b[key].length) &&
+    lists.every((key) => a[key].every((value, i) => almostEqual(value, b[key][i])))
+  )
 }
 
 /** The difference between a result and the expectation in words; undefined when there is none. */

@@ -107,34 +107,49 @@ class ScriptRun {
 
   private append(appender: Appender, { series, stepMs, withNhcb }: LoadCommand): void {
     const floats: { labels: Labels; samples: FloatSample[] }[] = []
-    for (const { labels, points } of series) {
+    for (const { labels, points, startOffsets } of series) {
       const samples: FloatSample[] = []
       for (const [i, point] of points.entries()) {
         const t = i * stepMs
-        if (point.type === 'stale') this.appendSample(appender, labels, t, 0, KIND_STALE)
-        if (point.type === 'histogram') this.appendHistogram(appender, labels, t, point.histogram)
+        const offset = startOffsets?.[i] ?? null
+        const st = offset === null ? 0 : t + offset
+        if (point.type === 'stale') this.appendSample(appender, labels, t, 0, KIND_STALE, st)
+        if (point.type === 'histogram') this.appendHistogram(appender, labels, t, point.histogram, st)
         if (point.type !== 'float') continue
         samples.push({ t, v: point.value })
-        this.appendSample(appender, labels, t, point.value, KIND_FLOAT)
+        this.appendSample(appender, labels, t, point.value, KIND_FLOAT, st)
       }
       floats.push({ labels, samples })
     }
     if (!withNhcb) return
     for (const { labels, samples } of classicToCustom(floats)) {
-      for (const { t, histogram } of samples) this.appendHistogram(appender, labels, t, histogram)
+      for (const { t, histogram } of samples) this.appendHistogram(appender, labels, t, histogram, 0)
     }
   }
 
-  private appendHistogram(appender: Appender, labels: Labels, t: number, histogram: FloatHistogram): void {
+  private appendHistogram(
+    appender: Appender,
+    labels: Labels,
+    t: number,
+    histogram: FloatHistogram,
+    st: number,
+  ): void {
     const counterResetHint = this.hints.histogram(labels.key(), histogram)
     const stored = { ...histogram, counterResetHint }
-    const outcome = appender.appendHistogram(appender.register(labels), t, stored, KIND_FLOAT_HISTOGRAM)
+    const outcome = appender.appendHistogram(appender.register(labels), t, stored, KIND_FLOAT_HISTOGRAM, st)
     if (outcome < 0) throw new Error(`histogram of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }
 
-  private appendSample(appender: Appender, labels: Labels, t: number, v: number, kind: PlainKind): void {
+  private appendSample(
+    appender: Appender,
+    labels: Labels,
+    t: number,
+    v: number,
+    kind: PlainKind,
+    st: number,
+  ): void {
     this.hints.other(labels.key())
-    const outcome = appender.append(appender.register(labels), t, v, kind)
+    const outcome = appender.append(appender.register(labels), t, v, kind, st)
     if (outcome < 0) throw new Error(`sample of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }
 

@@ -16,7 +16,6 @@ beforeAll(async () => {
     series('m', { i: '2' }, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20]),
     series('m_total', { i: '1' }, [0, 60, 120, 180, 240, 300]),
     series('gone', {}, [1, 2, 'stale', null, null, 5]),
-    series('native', {}, [1, 'histogram']),
   ])
 })
 
