@@ -12,7 +12,9 @@ import type { Labels } from '../../storage/model/labels.ts'
 import { KIND_FLOAT, KIND_FLOAT_HISTOGRAM, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
 import { ChunkHints } from './chunk-hints.ts'
 import { classicToCustom, type FloatSample } from './histogram-series.ts'
+import type { Prng } from './prng.ts'
 import { compareValue, compareVector, describeUnsorted, resultRows } from './promql-compare.ts'
+import { type Mutant, mutate } from './promql-mutate.ts'
 import {
   type EvalCommand,
   type LoadCommand,
@@ -31,6 +33,11 @@ export interface ScriptOutcome {
   readonly passed: number
   /** Evaluations that were not, and commands that could not be read or run. */
   readonly failures: readonly ScriptFailure[]
+  /** Queries that ran: of an instant evaluation up to twelve. */
+  readonly executions: number
+  readonly mutants: number
+  /** Mutants that were taken for right. */
+  readonly survivors: readonly ScriptFailure[]
 }
 
 const MINUTE_MS = 60_000
@@ -45,11 +52,16 @@ function scriptEngine(): Engine {
   })
 }
 
-/** Runs all commands; a failing one does not stop the others. */
-export async function runScript(text: string): Promise<ScriptOutcome> {
+/**
+ * Runs all commands; a failing one does not stop the others. `random`: of each evaluation that is as expected one mutant is
+ * made by it, which must fail.
+ */
+export async function runScript(text: string, random?: Prng): Promise<ScriptOutcome> {
   const run = new ScriptRun(scriptEngine())
   let passed = 0
+  let mutants = 0
   const failures: ScriptFailure[] = []
+  const survivors: ScriptFailure[] = []
   for (const command of parseScript(text)) {
     let message: string | undefined
     switch (command.type) {
@@ -64,12 +76,16 @@ export async function runScript(text: string): Promise<ScriptOutcome> {
         break
       case 'eval':
         message = await run.evaluate(command)
-        if (message === undefined) passed++
+        if (message !== undefined) break
+        passed++
+        if (random === undefined) break
+        mutants++
+        survivors.push(...(await run.evaluateMutant(command, mutate(command, random))))
         break
     }
     if (message !== undefined) failures.push({ line: command.line, message })
   }
-  return { passed, failures }
+  return { passed, failures, executions: run.executions, mutants, survivors }
 }
 
 /** A query and when it is run as an instant query. */
@@ -80,6 +96,8 @@ interface Execution {
 
 class ScriptRun {
   private readonly engine: Engine
+  /** Queries that ran so far. */
+  executions = 0
   private storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
   private hints = new ChunkHints()
 
@@ -169,6 +187,12 @@ class ScriptRun {
     return undefined
   }
 
+  /** The mutant, if it is taken for right. */
+  async evaluateMutant({ line, query }: EvalCommand, { change, command }: Mutant): Promise<ScriptFailure[]> {
+    const message = await this.evaluate(command)
+    return message === undefined ? [{ line, message: `${query}: ${change}` }] : []
+  }
+
   private async evaluateInstant(
     command: EvalCommand,
     { query, timeMs }: Execution,
@@ -187,6 +211,7 @@ class ScriptRun {
     command: EvalCommand,
     { query, timeMs }: Execution,
   ): Promise<string | undefined> {
+    this.executions++
     const result = await attempt(() =>
       this.engine.rangeQuery(this.storage, query, timeMs - MINUTE_MS, timeMs + MINUTE_MS, MINUTE_MS),
     )
@@ -213,6 +238,7 @@ class ScriptRun {
     query: string,
     execute: () => ReturnType<Engine['instantQuery']>,
   ): Promise<string | undefined> {
+    this.executions++
     const result = await attempt(execute)
     if ('error' in result) {
       if (command.expectsFail === undefined) return `error: ${result.error}`

@@ -2,6 +2,8 @@
 // by line; a script of failing expectations shows that the runner sees every kind of difference.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { prng, testSeed } from '../harness/prng.ts'
+import { mutate } from '../harness/promql-mutate.ts'
 import { runScript } from '../harness/promql-runner.ts'
 import { parseScript } from '../harness/promql-script.ts'
 import { findScripts } from '../harness/promqltest-cli.ts'
@@ -11,6 +13,50 @@ describe('scripts', () => {
     const outcome = await runScript(readFileSync(file, 'utf8'))
     expect(outcome.failures).toEqual([])
     expect(outcome.passed).toBeGreaterThan(0)
+  })
+})
+
+describe('mutants of the scripts', () => {
+  it('all fail', async () => {
+    const seed = testSeed()
+    const random = prng(seed)
+    let mutants = 0
+    for (const file of findScripts('test/promql/testdata')) {
+      const outcome = await runScript(readFileSync(file, 'utf8'), random)
+      expect(outcome.survivors, `SEED=${seed} ${file}`).toEqual([])
+      mutants += outcome.mutants
+    }
+    expect(mutants).toBeGreaterThan(50)
+  })
+
+  it('are of many kinds', () => {
+    const [load, command] = parseScript(`load 1m
+  a {{schema:1 count:2 sum:3 buckets:[1 1]}}
+
+eval instant at 0 sort(a)
+  expect ordered
+  expect no_warn
+  expect info
+  a {{schema:1 count:2 sum:3 buckets:[1 1] counter_reset_hint:gauge}}
+  b 1
+`)
+    expect(load.type).toBe('load')
+    if (command.type !== 'eval') throw new Error('an evaluation is expected')
+    const random = prng(1)
+    const changes = new Set(Array.from({ length: 500 }, () => mutate(command, random).change))
+    expect([...changes].sort()).toEqual([
+      'a failure',
+      'a label',
+      'a series less',
+      'a series more',
+      'a warning',
+      "an info's text",
+      'histogram 1',
+      'no info',
+      'the hint of histogram 1',
+      'the order',
+      'value 1',
+    ])
   })
 })
 
@@ -33,7 +79,7 @@ describe('the runner', () => {
     ],
     [
       'eval instant at 0 up{job="a"}\n  up{job="a"} {{count:1}}',
-      'expected {{…}} for up{job="a"} but got 1@0',
+      '}} for up{job="a"} but got 1@0',
     ],
     [
       'eval instant at 0 sort_desc(up)\n  expect ordered\n  up{job="a"} 1\n  up{job="b"} 3',
