@@ -41,14 +41,28 @@ export class HeadAppender implements Appender {
   }
 
   appendRow(refs: Float64Array, v: Float64Array, count: number, t: number, outcomes: Int8Array): number {
-    const { head, bounds } = this
+    const { head, batch, bounds } = this
     const hasRoom = head.hasRoom
+    if (batch.length + count > batch.refs.length)
+      growBatch(batch, batch.length + Math.max(batch.length, count))
+    const { refs: toRefs, t: toT, v: toV, kind } = batch
     let others = 0
     for (let i = 0; i < count; i++) {
-      const outcome = hasRoom ? head.check(refs[i], t, v[i], KIND_FLOAT, bounds) : APPEND_NO_MEMORY
+      let outcome: AppendOutcome = APPENDED
+      if (!hasRoom) outcome = APPEND_NO_MEMORY
+      else if (!head.isNext(refs[i], t, bounds)) outcome = head.check(refs[i], t, v[i], KIND_FLOAT, bounds)
       outcomes[i] = outcome
-      if (outcome === APPENDED) this.add(refs[i], t, v[i], KIND_FLOAT)
-      else others++
+      if (outcome !== APPENDED) {
+        others++
+        continue
+      }
+      // As `add`, which V8 would make two numbers on the heap for.
+      const to = batch.length
+      toRefs[to] = refs[i]
+      toT[to] = t
+      toV[to] = v[i]
+      kind[to] = KIND_FLOAT
+      batch.length = to + 1
     }
     return others
   }

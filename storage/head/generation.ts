@@ -182,10 +182,20 @@ export class GenerationWriter extends Generation {
 
   /** Notes one sample in the bounds and counts. */
   noteSample(t: number): void {
+    this.noteTime(t)
+    this.countSample()
+  }
+
+  /** Notes the time of a sample in the bounds. */
+  noteTime(t: number): void {
     const { f64 } = this.slab
     if (t < f64[this.rootAt + MINT]) f64[this.rootAt + MINT] = t
     if (t > f64[this.rootAt + MAXT]) f64[this.rootAt + MAXT] = t
-    f64[this.rootAt + SAMPLES]++
+  }
+
+  /** Counts a sample, whose time was noted. */
+  countSample(): void {
+    this.slab.f64[this.rootAt + SAMPLES]++
   }
 
   /** Notes how many chunks there are more. */

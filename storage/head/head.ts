@@ -32,13 +32,15 @@ import {
   beginRow,
   beginRowBehind,
   checkAppend,
+  copyNewestValue,
+  followsNewest,
   forceKey,
   isKeyDue,
   newest,
   newestTime,
-  newestValue,
   SAMPLE_WORDS_MAX,
   stage,
+  stageFloat,
   stageLate,
 } from './series-row.ts'
 import { type SeriesTable, SeriesTableWriter } from './series-table.ts'
@@ -208,6 +210,14 @@ export class Head {
     return checkAppend(this.current, this.resolvedAt, t, v, kind, bounds, encoded)
   }
 
+  /** Whether `check` would surely answer APPENDED; the quick question, for rows of floats. */
+  isNext(ref: SeriesRef, t: number, bounds: AppendBounds): boolean {
+    const index = ref - this.table.number * REF_TABLE
+    if (!(index >= 0 && index < INDEX_NONE && t >= bounds.minValidT)) return false
+    const at = this.current.rowAt(index >>> 0)
+    return isInUse(this.slab, at) && followsNewest(this.current, at, t)
+  }
+
   /**
    * Index in the present table of a series whose row in the present generation is begun; −1 when the ref's table is
    * gone. A series of an older generation moves over now, with its newest sample's time, value and kind, so that
@@ -259,11 +269,14 @@ export class Head {
 
   /** Puts samples with their `index` into the rows and moves what was taken to the front of the batch. */
   private stageBatch(batch: SampleBatch, bounds: AppendBounds): CommitCounts {
-    const { slab, current, log } = this
+    const { slab, current } = this
     const { index, t, v, kind, lastV, isKey } = batch
+    const { minValidT } = bounds
     const count = batch.length
-    const { commit } = log
-    let taken = 0
+    const { commit } = this.log
+    let stamp = 0
+    // Of `stamp`.
+    let stampedT = Number.NaN
     let outOfOrder = 0
     batch.length = 0
     // One after the other, since a later sample of the batch is checked against an earlier one.
@@ -273,35 +286,66 @@ export class Head {
         continue
       }
       const at = current.rowAt(index[i])
-      const ofKind = kind[i] as Kind
-      const encoded = isHistogramKind(ofKind)
-        ? encodeHistogram(batch.histograms[v[i]], ofKind as HistogramKind)
-        : undefined
-      const outcome = checkAppend(current, at, t[i], v[i], ofKind, bounds, encoded)
-      if (outcome < 0) outOfOrder++
-      if (outcome !== APPENDED) continue
-      const isLate = t[i] < newestTime(current, at)
-      const isPlain = !isLate && ofKind === KIND_FLOAT
-      lastV[taken] = newestValue(slab, at)
-      const stamp = current.stampOf(t[i], commit)
-      const stored = encoded === undefined ? v[i] : storeHistogram(current, encoded)
-      if (isLate) stageLate(current, at, stamp, stored, ofKind)
-      else stage(current, at, stamp, stored, ofKind)
-      isKey[taken] = isPlain && !isKeyDue(slab, at) ? 0 : 1
-      if (!isPlain) forceKey(slab, at)
-      current.noteSample(t[i])
-      if (isLate) this.lateAppended++
-      if (encoded !== undefined) this.histogramsAppended++
+      if (kind[i] !== KIND_FLOAT || !(t[i] >= minValidT) || !followsNewest(current, at, t[i])) {
+        if (this.stageOne(batch, i, at, bounds) < 0) outOfOrder++
+        continue
+      }
+      // By far the most samples.
+      const taken = batch.length
+      copyNewestValue(slab, at, lastV, taken)
+      const isNewTime = t[i] !== stampedT
+      if (isNewTime) {
+        stamp = current.stampOf(t[i], commit)
+        stampedT = t[i]
+      }
+      stageFloat(current, at, stamp, v, i)
+      isKey[taken] = isKeyDue(slab, at) ? 1 : 0
+      if (isNewTime) this.noteTime(t[i])
+      current.countSample()
       index[taken] = index[i]
       t[taken] = t[i]
       v[taken] = v[i]
-      kind[taken] = kind[i]
-      taken++
-      batch.length = taken
-      if (t[i] > this.maxt) this.maxt = t[i]
+      kind[taken] = KIND_FLOAT
+      batch.length = taken + 1
     }
-    this.samplesAppended += taken
-    return { appended: taken, outOfOrder }
+    this.samplesAppended += batch.length
+    return { appended: batch.length, outOfOrder }
+  }
+
+  /** Stages sample `i` of a batch, whatever it is, and adds it to the batch's front if it was taken. */
+  private stageOne(batch: SampleBatch, i: number, at: number, bounds: AppendBounds): AppendOutcome {
+    const { slab, current } = this
+    const { index, t, v, kind, lastV, isKey, length: taken } = batch
+    const ofKind = kind[i] as Kind
+    const encoded = isHistogramKind(ofKind)
+      ? encodeHistogram(batch.histograms[v[i]], ofKind as HistogramKind)
+      : undefined
+    const outcome = checkAppend(current, at, t[i], v[i], ofKind, bounds, encoded)
+    if (outcome !== APPENDED) return outcome
+    const isLate = t[i] < newestTime(current, at)
+    const isPlain = !isLate && ofKind === KIND_FLOAT
+    copyNewestValue(slab, at, lastV, taken)
+    const stamp = current.stampOf(t[i], this.log.commit)
+    const stored = encoded === undefined ? v[i] : storeHistogram(current, encoded)
+    if (isLate) stageLate(current, at, stamp, stored, ofKind)
+    else stage(current, at, stamp, stored, ofKind)
+    isKey[taken] = isPlain && !isKeyDue(slab, at) ? 0 : 1
+    if (!isPlain) forceKey(slab, at)
+    this.noteTime(t[i])
+    current.countSample()
+    if (isLate) this.lateAppended++
+    if (encoded !== undefined) this.histogramsAppended++
+    index[taken] = index[i]
+    t[taken] = t[i]
+    v[taken] = v[i]
+    kind[taken] = ofKind
+    batch.length = taken + 1
+    return outcome
+  }
+
+  private noteTime(t: number): void {
+    this.current.noteTime(t)
+    if (t > this.maxt) this.maxt = t
   }
 
   /** Resolves when all that was applied so far is durable and visible. */

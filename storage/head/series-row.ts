@@ -9,7 +9,7 @@ import {
   APPENDED,
   type AppendOutcome,
 } from '../errors.ts'
-import { isHistogramKind, KIND_STALE, type Kind } from '../model/sample.ts'
+import { isHistogramKind, KIND_FLOAT, KIND_STALE, type Kind } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
 import type { Newest } from './departed.ts'
 import type { Generation, GenerationWriter } from './generation.ts'
@@ -141,6 +141,22 @@ function beyond(bounds: AppendBounds): AppendOutcome {
   return bounds.minLateT === Number.POSITIVE_INFINITY ? APPEND_OUT_OF_BOUNDS : APPEND_TOO_OLD
 }
 
+/**
+ * Whether `t` is later than the row's newest sample, which there is. Then all that `checkAppend` looks at besides is
+ * whether `t` is late. Small enough to be inlined, so that V8 makes no number on the heap for `t`.
+ */
+export function followsNewest(generation: Generation, at: number, t: number): boolean {
+  const { u32 } = generation.slab
+  const state = u32[at * 2 + STATE]
+  if (newestKind(state) < 0) return false
+  return t > generation.stampTime(u32[at * 2 + STAGED_STAMPS + newestSlot(state)] & STAMP_MASK)
+}
+
+/** Writes the value of the newest sample, which is a float or nothing that counts, to `to[i]`. */
+export function copyNewestValue(slab: Slab, at: number, to: Float64Array, i: number): void {
+  to[i] = slab.f64[at + STAGED_V + newestSlot(slab.u32[at * 2 + STATE])]
+}
+
 /** Whether the log is to have the next sample of the series by itself, not as a difference; counts it. */
 export function isKeyDue(slab: Slab, at: number): boolean {
   const { u32 } = slab
@@ -161,6 +177,26 @@ export function forceKey(slab: Slab, at: number): void {
  * changed.
  */
 export function stage(generation: GenerationWriter, at: number, stamp: number, v: number, kind: Kind): void {
+  const slot = takeSlot(generation, at)
+  generation.slab.f64[at + STAGED_V + slot] = v
+  showSlot(generation, at, slot, stamp, kind)
+}
+
+/** As `stage`, of the float `values[i]`: a column in place of a number, which V8 would make on the heap for the call. */
+export function stageFloat(
+  generation: GenerationWriter,
+  at: number,
+  stamp: number,
+  values: Float64Array,
+  i: number,
+): void {
+  const slot = takeSlot(generation, at)
+  generation.slab.f64[at + STAGED_V + slot] = values[i]
+  showSlot(generation, at, slot, stamp, KIND_FLOAT)
+}
+
+/** The slot for the next sample; a full row is emptied before. Throws NO_MEMORY before anything changed. */
+function takeSlot(generation: GenerationWriter, at: number): number {
   const { u32, f64 } = generation.slab
   const row = at * 2
   if ((u32[row + STATE] & STAGED_MASK) === STAGED_MAX) seal(generation, at)
@@ -170,9 +206,15 @@ export function stage(generation: GenerationWriter, at: number, stamp: number, v
     const stale = u32[row + STAGED_STAMPS + staged]
     if (isHistogramKind(stale >>> STAMP_KIND_SHIFT)) releaseHistogram(generation, f64[at + STAGED_V + staged])
   }
-  f64[at + STAGED_V + staged] = v
-  u32[row + STAGED_STAMPS + staged] = ((kind << STAMP_KIND_SHIFT) | stamp) >>> 0
-  Atomics.store(u32, row + STATE, IN_USE | ((kind + 1) << KIND_SHIFT) | (staged + 1))
+  return staged
+}
+
+/** Shows the sample in the slot, whose value is there. */
+function showSlot(generation: GenerationWriter, at: number, slot: number, stamp: number, kind: Kind): void {
+  const { u32 } = generation.slab
+  const row = at * 2
+  u32[row + STAGED_STAMPS + slot] = ((kind << STAMP_KIND_SHIFT) | stamp) >>> 0
+  Atomics.store(u32, row + STATE, IN_USE | ((kind + 1) << KIND_SHIFT) | (slot + 1))
 }
 
 /** Writer. Adds a sample that is older than the series' newest one. Throws NO_MEMORY before anything changed. */
