@@ -77,10 +77,7 @@ describe('the runner', () => {
       'eval instant at 0 up{job="a"}\n  up{job="a"} 1\n  up{job="c"} 1',
       'expected metric up{job="c"} with 1 not found',
     ],
-    [
-      'eval instant at 0 up{job="a"}\n  up{job="a"} {{count:1}}',
-      '}} for up{job="a"} but got 1@0',
-    ],
+    ['eval instant at 0 up{job="a"}\n  up{job="a"} {{count:1}}', '}} for up{job="a"} but got 1@0'],
     [
       'eval instant at 0 sort_desc(up)\n  expect ordered\n  up{job="a"} 1\n  up{job="b"} 3',
       'expected metric up{job="b"} at position 2 but was at 1',
