@@ -126,6 +126,35 @@ export class Annotations {
     this.add('warning', `${text} ${quoteString(metricName)}`, place)
   }
 
+  mixedAggregation(place: Place): void {
+    this.add('warning', 'encountered a mix of histograms and floats for aggregation', place)
+  }
+
+  mixedClassicNative(metricName: string, place: Place): void {
+    const text = 'vector contains a mix of classic and native histograms'
+    this.add('warning', text + forMetric(metricName), place)
+  }
+
+  ignoredInAggregation(op: string, place: Place): void {
+    this.add('info', `ignored histogram in ${op} aggregation`, place)
+  }
+
+  incompatibleBuckets(op: string, place: Place): void {
+    this.add('warning', `incompatible bucket layout encountered for binary operator ${op}`, place)
+  }
+
+  /** Observations of NaN make the quantile NaN, or greater than that of the others. */
+  quantileOfNans(isResultNan: boolean, metricName: string, place: Place): void {
+    const effect = isResultNan ? 'result is NaN' : 'result is skewed higher'
+    const text = `input to histogram_quantile has NaN observations, ${effect}`
+    this.add('info', text + forMetric(metricName), place)
+  }
+
+  fractionOfNans(metricName: string, place: Place): void {
+    const text = 'input to histogram_fraction has NaN observations, which are excluded from all fractions'
+    this.add('info', text + forMetric(metricName), place)
+  }
+
   incompatibleTypes(lhs: string, op: string, rhs: string, place: Place): void {
     const text = 'incompatible sample types encountered for binary operator'
     this.add('info', `${text} ${quoteString(op)}: ${lhs} ${op} ${rhs}`, place)
