@@ -31,8 +31,3 @@ export function tooManySamples(): QueryError {
 export function duplicateLabelSet(): QueryError {
   return new QueryError('execution', 'vector cannot contain metrics with the same labelset')
 }
-
-/** For what the language has and this engine has not. */
-export function unsupported(what: string): QueryError {
-  return new QueryError('execution', `${what} not supported yet`)
-}

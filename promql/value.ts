@@ -53,6 +53,28 @@ export class Column {
     if (this.histograms.length > 0) this.histograms.length = 0
   }
 
+  /** What `other` has at step s, which is not absent there. */
+  copyStep(s: number, other: Column): void {
+    if (other.present[s] === PRESENT_HISTOGRAM) this.setHistogram(s, other.histograms[s]!)
+    else {
+      this.values[s] = other.values[s]
+      this.present[s] = PRESENT_FLOAT
+    }
+  }
+
+  /** Takes away all histograms; returns how many there were. */
+  dropHistograms(): number {
+    const { present } = this
+    let dropped = 0
+    for (let s = 0; s < present.length; s++) {
+      if (present[s] !== PRESENT_HISTOGRAM) continue
+      present[s] = ABSENT
+      dropped++
+    }
+    this.forgetHistograms()
+    return dropped
+  }
+
   /** Requires: as many steps. */
   copyFrom(other: Column): void {
     this.values.set(other.values)

@@ -4,7 +4,7 @@ import { QueryError } from '../errors.ts'
 import { quantile } from '../functions/quantile.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import { formatFloatShort } from '../syntax/go-format.ts'
-import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import { groupSeries } from './aggregate.ts'
 import type { EvalContext } from './context.ts'
 import { MaterializedOperator, type Operator } from './operator.ts'
@@ -46,7 +46,13 @@ export function aggregateQuantile(node: AggregateNode, input: Operator, phi: Sca
     const inputs: Column[] = []
     let column = context.newColumn(frame.count)
     for (const i of members) {
-      if (input.fill(i, column) === 0) continue
+      let found = input.fill(i, column)
+      if (column.mayHaveHistograms) {
+        const dropped = column.dropHistograms()
+        if (dropped > 0) context.annotations.ignoredInAggregation('quantile', node.expr.expr)
+        found -= dropped
+      }
+      if (found === 0) continue
       if (input.drops[i] !== 0) drops[g] = 1
       inputs.push(column)
       column = context.newColumn(frame.count)
@@ -180,6 +186,7 @@ export function aggregateSelection(node: AggregateNode, input: Operator, k: Scal
         input.fill(i, column)
         return column
       })
+      if (op !== 'limitk') ignoreHistograms(context, node, columns, counts)
       const order = selectColumns(context, op, columns, counts)
       context.freeColumns(columns.length - order.length, frame.count)
       for (const m of order) {
@@ -196,6 +203,21 @@ export function aggregateSelection(node: AggregateNode, input: Operator, k: Scal
   k.release()
   const drops = Uint8Array.from(selected.drops)
   return new MaterializedOperator(context, frame, selected.labels, selected.columns, drops)
+}
+
+/** topk and bottomk look at floats; an info tells of histograms where k asks for anything. */
+function ignoreHistograms(
+  context: EvalContext,
+  { expr }: AggregateNode,
+  columns: readonly Column[],
+  counts: Float64Array,
+): void {
+  for (const column of columns) {
+    if (!column.mayHaveHistograms) continue
+    const isAsked = column.present.some((kind, s) => kind === PRESENT_HISTOGRAM && counts[s] >= 1)
+    if (isAsked) context.annotations.ignoredInAggregation(expr.op, expr)
+    column.dropHistograms()
+  }
 }
 
 /** Takes away from the columns what is not selected; returns the columns with samples left, in order. */

@@ -1,5 +1,5 @@
 /**
- * Aggregations with one number a group and step.
+ * Aggregations with one sample a group and step.
  *
  * One input series is held at a time, beside the columns of the groups. Series come in the input's order and are
  * added in upstream's order of float operations (promql/engine.go `aggregation`), so that sums agree bit for bit.
@@ -8,8 +8,9 @@ import { type Labels, METRIC_NAME } from '../../storage/model/labels.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import type { AggregateOp } from '../syntax/ast.ts'
 import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
+import { HistogramGroup } from './aggregate-histograms.ts'
 import type { EvalContext } from './context.ts'
-import { MaterializedOperator, type Operator } from './operator.ts'
+import { countPresent, MaterializedOperator, type Operator } from './operator.ts'
 import { labelsKey } from './series-labels.ts'
 
 /** Which group each input series belongs to. */
@@ -52,9 +53,11 @@ interface Group {
   isIncremental: Uint8Array
   /** sum: whether every step has a sample already. */
   isFull: boolean
+  /** sum and avg: once there was any histogram. */
+  histograms: HistogramGroup | undefined
 }
 
-/** Adds one series to its group. `isFull`: it has a sample at every step. */
+/** Adds the floats of one series to its group, or where only presence counts its samples. `isFull`: it has one at every step. */
 type Accumulator = (group: Group, column: Column, isFull: boolean) => void
 
 function addToSum(group: Group, { values, present }: Column, isFull: boolean): void {
@@ -220,7 +223,30 @@ function newGroup(context: EvalContext, op: AggregateOp, steps: number): Group {
     c: op === 'sum' || op === 'avg' ? new Float64Array(steps) : NO_FLOATS,
     isIncremental: op === 'avg' ? new Uint8Array(steps) : NO_BYTES,
     isFull: false,
+    histograms: undefined,
   }
+}
+
+/** Aggregations that ask only whether there is a sample. */
+const COUNTING: ReadonlySet<AggregateOp> = new Set<AggregateOp>(['count', 'group'])
+
+/** Adds a column's histograms up beside its floats, or leaves them out with an info. Returns how many floats are left. */
+function takeHistograms(
+  { expr }: AggregateNode,
+  group: Group,
+  column: Column,
+  context: EvalContext,
+  metricName: string,
+): number {
+  const { op } = expr
+  const { annotations } = context
+  if (op === 'sum' || op === 'avg') {
+    const count = column.present.length
+    group.histograms ??= new HistogramGroup(count, op === 'avg', annotations, expr.expr)
+    return group.histograms.take(column, group.out, metricName)
+  }
+  if (column.dropHistograms() > 0) annotations.ignoredInAggregation(op, expr.expr)
+  return countPresent(column)
 }
 
 /** sum, avg, count, group, min, max, stddev, stdvar. */
@@ -233,17 +259,23 @@ export function aggregate(node: AggregateNode, input: Operator): Operator {
   const drops = new Uint8Array(labels.length)
   const column = new Column(frame.count)
   for (let i = 0; i < input.size; i++) {
-    const found = input.fill(i, column)
+    let found = input.fill(i, column)
     if (found === 0) continue
     const g = groupOf[i]
     groups[g] ??= newGroup(context, op, frame.count)
-    add(groups[g], column, found === frame.count)
+    const group = groups[g]
     if (input.drops[i] !== 0) drops[g] = 1
+    if ((column.mayHaveHistograms || group.histograms !== undefined) && !COUNTING.has(op)) {
+      found = takeHistograms(node, group, column, context, input.labels[i].get(METRIC_NAME))
+    }
+    if (found > 0) add(group, column, found === frame.count)
   }
   input.release()
   const columns = groups.map((group) => {
-    if (group !== undefined) finish(group)
-    return group?.out
+    if (group === undefined) return undefined
+    finish(group)
+    group.histograms?.finish(group.out)
+    return group.out
   })
   return new MaterializedOperator(context, frame, labels, Array.from(columns), drops)
 }

@@ -1,8 +1,7 @@
 /** Arithmetic and comparison of two columns of floats. */
 import { pow } from '../functions/math.ts'
-import type { Binary, BinaryOp } from '../syntax/ast.ts'
+import type { BinaryOp } from '../syntax/ast.ts'
 import { ABSENT } from '../value.ts'
-import type { EvalContext } from './context.ts'
 
 const ARITHMETIC: ReadonlySet<BinaryOp> = new Set<BinaryOp>(['+', '-', '*', '/', '%', '^', 'atan2'])
 
@@ -15,11 +14,16 @@ export function isTrim(op: BinaryOp): boolean {
   return op === '</' || op === '>/'
 }
 
-/** Tells that there was something to trim that is no histogram. */
-export function refuseTrim(context: EvalContext, op: BinaryOp, present: Uint8Array, place: Binary): void {
-  if (present.some((kind) => kind !== ABSENT)) {
-    context.annotations.incompatibleTypes('float', op, 'float', place)
-  }
+const SCALAR_LHS = new Float64Array(1)
+const SCALAR_RHS = new Float64Array(1)
+const SCALAR_OUT = new Float64Array(1)
+
+/** Arithmetic of two floats, where there are only a few. */
+export function calculate(op: BinaryOp, x: number, y: number): number {
+  SCALAR_LHS[0] = x
+  SCALAR_RHS[0] = y
+  applyArithmetic(op, SCALAR_LHS, SCALAR_RHS, SCALAR_OUT)
+  return SCALAR_OUT[0]
 }
 
 /** A float per step from two. Sides may be the same array as `out`. */
@@ -52,7 +56,7 @@ function applyArithmetic(op: BinaryOp, lhs: Float64Array, rhs: Float64Array, out
   }
 }
 
-function holds(op: BinaryOp, x: number, y: number): boolean {
+export function holds(op: BinaryOp, x: number, y: number): boolean {
   switch (op) {
     case '==':
       return x === y
@@ -73,7 +77,7 @@ function holds(op: BinaryOp, x: number, y: number): boolean {
 }
 
 /**
- * Works out `lhs op rhs` at the steps that are present, into `out`, which may be one of the sides.
+ * Works out `lhs op rhs` of floats at the steps that are present, into `out`, which may be one of the sides.
  *
  * An arithmetic operator or `bool` leaves `present` as it is; a filter puts `kept`'s value where the comparison
  * holds, and takes away the others. Returns how many are present then.

@@ -1,9 +1,12 @@
 /** count_values: how many series of a group have each value; the value becomes a label. */
+
+import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import { isUtf8Name, type Labels, LabelsBuilder, METRIC_NAME } from '../../storage/model/labels.ts'
 import { QueryError } from '../errors.ts'
+import { formatHistogram } from '../histogram/format.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import { formatFloat, quoteString } from '../syntax/go-format.ts'
-import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
+import { ABSENT, Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { MaterializedOperator, type Operator } from './operator.ts'
 
@@ -26,21 +29,21 @@ export function countValues(node: AggregateNode, input: Operator, valueLabel: st
   const builder = new LabelsBuilder()
   for (let i = 0; i < input.size; i++) {
     input.fill(i, column)
+    const groupOf = (text: string): number => {
+      builder.reset(input.labels[i])
+      const labels = builder.set(valueLabel, text).labels()
+      return findGroup(context, counts, without ? labels.without(names) : labels.only(names), frame.count)
+    }
     // A series repeats its values: labels are made once for each that it has.
-    const ordinals = new Map<number, number>()
+    const ordinals = new Map<number | FloatHistogram, number>()
     for (let s = 0; s < frame.count; s++) {
       if (column.present[s] === ABSENT) continue
-      const value = column.values[s]
+      const isHistogram = column.present[s] === PRESENT_HISTOGRAM
+      const value = isHistogram ? column.histograms[s]! : column.values[s]
       let ordinal = ordinals.get(value)
-      if (ordinal === undefined || Object.is(value, -0) || value === 0) {
-        builder.reset(input.labels[i])
-        const labels = builder.set(valueLabel, formatFloat(value)).labels()
-        ordinal = findGroup(
-          context,
-          counts,
-          without ? labels.without(names) : labels.only(names),
-          frame.count,
-        )
+      // A map does not tell −0 from 0.
+      if (ordinal === undefined || value === 0) {
+        ordinal = groupOf(typeof value === 'number' ? formatFloat(value) : formatHistogram(value))
         ordinals.set(value, ordinal)
       }
       counts.columns[ordinal].values[s]++

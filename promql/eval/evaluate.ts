@@ -1,48 +1,29 @@
 /** From the nodes of a plan to operators: one place that says which operator does what. */
-import { Labels } from '../../storage/model/labels.ts'
-import { unsupported } from '../errors.ts'
-import { max, min } from '../functions/math.ts'
-import type { AggregateNode, BinaryNode, CallNode, Frame, PlanNode, SubqueryNode } from '../plan/plan.ts'
+import type { AggregateNode, BinaryNode, CallNode, PlanNode, SubqueryNode } from '../plan/plan.ts'
 import { valueType } from '../syntax/ast.ts'
-import { PRESENT_FLOAT } from '../value.ts'
-import { absent } from './absent.ts'
 import { aggregate } from './aggregate.ts'
 import { aggregateQuantile, aggregateSelection } from './aggregate-k.ts'
 import { applyToScalars } from './binary-operators.ts'
-import { histogramFraction, histogramQuantile, histogramQuantiles } from './classic-histogram.ts'
 import type { EvalContext } from './context.ts'
 import { countValues } from './count-values.ts'
-import {
-  clampBetween,
-  evaluationTime,
-  floatFunction,
-  mapFloats,
-  negate,
-  roundTo,
-  vectorScalar,
-} from './elementwise.ts'
+import { negate, vectorScalar } from './elementwise.ts'
+import type { Evaluation, QueryTimes } from './evaluation.ts'
 import { limitRatio } from './limit-ratio.ts'
 import { matchVectors } from './matching.ts'
 import { MaterializedOperator, type Operator, RepeatOperator } from './operator.ts'
 import { RANGE_KERNELS, rangeFunction } from './range.ts'
 import { type RangeSource, SelectorSource, SubquerySource } from './range-source.ts'
-import { dropMarkedNames, labelJoin, labelReplace } from './relabel.ts'
-import { constantScalar, Scalar, scalarOf } from './scalar.ts'
-import { type Aspect, SelectorOperator } from './selector.ts'
+import { dropMarkedNames } from './relabel.ts'
+import { constantScalar, Scalar } from './scalar.ts'
+import { SCALAR_FUNCTIONS } from './scalar-functions.ts'
+import { SelectorOperator } from './selector.ts'
 import { setOperator } from './set-operators.ts'
 import { SmoothedSelectorOperator } from './smoothed-selector.ts'
-import { sortByLabel, sortByValue } from './sort.ts'
+import { VECTOR_FUNCTIONS } from './vector-functions.ts'
 
-/** The query's own times, for start(), end(), step() and range(). */
-export interface QueryTimes {
-  readonly startMs: number
-  readonly endMs: number
-  readonly stepMs: number
-}
-
-export class Evaluator {
-  private readonly context: EvalContext
-  private readonly times: QueryTimes
+export class Evaluator implements Evaluation {
+  readonly context: EvalContext
+  readonly times: QueryTimes
 
   constructor(context: EvalContext, times: QueryTimes) {
     this.context = context
@@ -100,7 +81,7 @@ export class Evaluator {
         return new Scalar(this.context, applyToScalars(node.expr.op, lhs.values, rhs.values))
       }
       case 'call':
-        return this.scalarCall(node)
+        return SCALAR_FUNCTIONS[node.expr.func.name](this, node)
       default:
         throw new Error(`${node.kind} is no scalar`)
     }
@@ -177,47 +158,6 @@ export class Evaluator {
     return node.expr.value
   }
 
-  private scalarCall(node: CallNode): Scalar {
-    const { frame, args } = node
-    const { startMs, endMs, stepMs } = this.times
-    switch (node.expr.func.name) {
-      case 'scalar':
-        return scalarOf(this.vector(args[0]))
-      case 'time':
-        return new Scalar(
-          this.context,
-          frame.times.map((t) => t / 1000),
-        )
-      case 'pi':
-        return constantScalar(this.context, frame, Math.PI)
-      case 'start':
-        return constantScalar(this.context, frame, startMs / 1000)
-      case 'end':
-        return constantScalar(this.context, frame, endMs / 1000)
-      case 'step':
-        return constantScalar(this.context, frame, stepMs / 1000)
-      case 'range':
-        return constantScalar(this.context, frame, (endMs - startMs) / 1000)
-      case 'max_of':
-        return this.combineScalars(args, max)
-      case 'min_of':
-        return this.combineScalars(args, min)
-      default:
-        throw unsupported(`${node.expr.func.name}() is`)
-    }
-  }
-
-  private combineScalars(args: readonly PlanNode[], f: (x: number, y: number) => number): Scalar {
-    const lhs = this.scalar(args[0])
-    const rhs = this.scalar(args[1])
-    lhs.release()
-    rhs.release()
-    return new Scalar(
-      this.context,
-      lhs.values.map((value, s) => f(value, rhs.values[s])),
-    )
-  }
-
   private call(node: CallNode): Operator {
     const { name } = node.expr.func
     const { args } = node
@@ -227,107 +167,6 @@ export class Evaluator {
       const scalars = args.filter((_, i) => i !== rangeArg).map((arg) => this.scalar(arg))
       return rangeFunction(node, source, scalars)
     }
-    const f = floatFunction(name)
-    if (f !== undefined) return mapFloats(args.length === 0 ? this.now(node.frame) : this.vector(args[0]), f)
-    return this.vectorCall(node)
-  }
-
-  private vectorCall(node: CallNode): Operator {
-    const { args, frame, expr } = node
-    const { context } = this
-    switch (expr.func.name) {
-      case 'vector':
-        return this.fromScalar(frame, this.scalar(args[0]))
-      case 'absent':
-        return absent(this.vector(args[0]), expr.args[0])
-      case 'timestamp':
-        return this.timestamp(args[0])
-      case 'start_timestamp':
-        return this.startTimestamp(args[0])
-      case 'round': {
-        const to = args.length > 1 ? this.scalar(args[1]) : constantScalar(context, frame, 1)
-        return roundTo(this.vector(args[0]), to)
-      }
-      case 'clamp':
-        return clampBetween(this.vector(args[0]), this.scalar(args[1]), this.scalar(args[2]))
-      case 'clamp_min': {
-        const input = this.vector(args[0])
-        return clampBetween(input, this.scalar(args[1]), constantScalar(context, frame, Infinity))
-      }
-      case 'clamp_max': {
-        const input = this.vector(args[0])
-        return clampBetween(input, constantScalar(context, frame, -Infinity), this.scalar(args[1]))
-      }
-      case 'label_replace':
-        return labelReplace(() => this.vector(args[0]), this.texts(args))
-      case 'label_join':
-        return labelJoin(() => this.vector(args[0]), this.texts(args))
-      case 'histogram_quantile':
-        return histogramQuantile(this.scalar(args[0]), this.vector(args[1]), expr.args)
-      case 'histogram_quantiles':
-        return histogramQuantiles(
-          this.vector(args[0]),
-          this.text(args[1]),
-          args.slice(2).map((arg) => this.scalar(arg)),
-          expr.args,
-        )
-      case 'histogram_fraction':
-        return histogramFraction(this.scalar(args[0]), this.scalar(args[1]), this.vector(args[2]), expr.args)
-      case 'sort':
-      case 'sort_desc':
-      case 'sort_by_label':
-      case 'sort_by_label_desc':
-        return this.sort(node)
-      default:
-        throw unsupported(`${expr.func.name}() is`)
-    }
-  }
-
-  private texts(args: readonly PlanNode[]): string[] {
-    return args.slice(1).map((arg) => this.text(arg))
-  }
-
-  private sort(node: CallNode): Operator {
-    const { name } = node.expr.func
-    const input = this.vector(node.args[0])
-    if (node.frame.count > 1) this.context.annotations.sortInRangeQuery(node.expr)
-    const isDescending = name.endsWith('_desc')
-    return name.startsWith('sort_by_label')
-      ? sortByLabel(input, this.texts(node.args), isDescending)
-      : sortByValue(input, isDescending)
-  }
-
-  /** The times of a bare selector's samples; of all else the evaluation time. */
-  private timestamp(arg: PlanNode): Operator {
-    return this.aspect(arg, 'time') ?? evaluationTime(this.vector(arg))
-  }
-
-  /** Of a bare selector's samples; undefined for all else. */
-  private aspect(arg: PlanNode, aspect: Aspect): Operator | undefined {
-    if (arg.kind === 'selector') return new SelectorOperator(this.context, arg, aspect)
-    if (arg.kind !== 'invariant' || arg.inner.kind !== 'selector') return undefined
-    return new RepeatOperator(arg.frame, new SelectorOperator(this.context, arg.inner, aspect))
-  }
-
-  /** Nothing where start timestamps are not looked at, and of all that is no bare selector. */
-  private startTimestamp(arg: PlanNode): Operator {
-    const ofSelector = this.context.settings.startTimestamps ? this.aspect(arg, 'start') : undefined
-    if (ofSelector !== undefined) return ofSelector
-    this.vector(arg).release()
-    return new MaterializedOperator(this.context, arg.frame, [], [])
-  }
-
-  /** One series without labels. */
-  private fromScalar(frame: Frame, scalar: Scalar): Operator {
-    const column = this.context.newColumn(frame.count)
-    column.values.set(scalar.values)
-    column.present.fill(PRESENT_FLOAT)
-    scalar.release()
-    return new MaterializedOperator(this.context, frame, [Labels.EMPTY], [column])
-  }
-
-  private now(frame: Frame): Operator {
-    const seconds = frame.times.map((t) => t / 1000)
-    return this.fromScalar(frame, new Scalar(this.context, seconds))
+    return VECTOR_FUNCTIONS[name](this, node)
   }
 }

@@ -9,10 +9,11 @@ import { compareLabels, type Labels, LabelsBuilder } from '../../storage/model/l
 import { duplicateLabelSet, QueryError } from '../errors.ts'
 import type { BinaryNode } from '../plan/plan.ts'
 import type { BinaryOp, VectorMatching } from '../syntax/ast.ts'
-import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
-import { applyOperator, isArithmetic, isTrim, refuseTrim } from './binary-operators.ts'
+import { ABSENT, Column, PRESENT_HISTOGRAM } from '../value.ts'
+import { applyOperator, isArithmetic, isTrim } from './binary-operators.ts'
 import { fillSides, matchingLabels } from './fill.ts'
 import { freeColumns, materialize, Operator } from './operator.ts'
+import { areCompatible, SampleOperator } from './sample-operators.ts'
 import { formatLabels, labelsKey, withoutMetadata } from './series-labels.ts'
 
 /** A series of the "many" side and one of the "one" side with the same matching labels. */
@@ -68,6 +69,7 @@ class MatchingOperator extends Operator {
   private readonly outputs: readonly Output[]
   private readonly isManyLeft: boolean
   private readonly scratch: Column
+  private readonly mixed: SampleOperator
 
   constructor(
     node: BinaryNode,
@@ -95,6 +97,7 @@ class MatchingOperator extends Operator {
     this.outputs = outputs
     this.isManyLeft = matching!.card !== 'one-to-many'
     this.scratch = new Column(node.frame.count)
+    this.mixed = new SampleOperator(node.expr)
   }
 
   protected override compute(i: number, out: Column): number {
@@ -104,22 +107,35 @@ class MatchingOperator extends Operator {
     const held = this.manies.get(many)
     if (held === undefined) this.many.fill(many, out)
     else out.copyFrom(held)
-    return this.combine(out, this.ones[one])
+    return this.combine(out, this.ones[one], many)
   }
 
-  /** Puts the result of `column op one` in the place of the column of the "many" side. */
-  private combine(column: Column, one: Column | undefined): number {
+  /** Puts the result of `column op one` in the place of the column of series `many`. */
+  private combine(column: Column, one: Column | undefined, many: number): number {
     const { op, returnBool } = this.node.expr
     const { values, present } = column
     if (one === undefined) {
       present.fill(ABSENT)
       return 0
     }
+    if (column.mayHaveHistograms || one.mayHaveHistograms || isTrim(op))
+      return this.combineMixed(column, one, many)
     for (let s = 0; s < present.length; s++) present[s] &= one.present[s]
-    if (isTrim(op)) refuseTrim(this.context, op, present, this.node.expr)
     const lhs = this.isManyLeft ? values : one.values
     const rhs = this.isManyLeft ? one.values : values
     return applyOperator(op, lhs, rhs, lhs, present, returnBool, values)
+  }
+
+  private combineMixed(column: Column, one: Column, many: number): number {
+    const lhs = this.isManyLeft ? column : one
+    const rhs = this.isManyLeft ? one : column
+    let found = 0
+    for (let s = 0; s < column.present.length; s++) {
+      if (column.present[s] === ABSENT) continue
+      if (one.present[s] === ABSENT) column.present[s] = ABSENT
+      else if (this.mixed.apply(lhs, rhs, lhs, column, s, many)) found++
+    }
+    return found
   }
 
   /** Several pairs with one label set: at each step at most one of them may have a result. */
@@ -131,12 +147,11 @@ class MatchingOperator extends Operator {
       const column = this.manies.get(many)
       if (column === undefined) continue
       scratch.copyFrom(column)
-      if (this.combine(scratch, this.ones[one]) === 0) continue
+      if (this.combine(scratch, this.ones[one], many) === 0) continue
       for (let s = 0; s < scratch.present.length; s++) {
         if (scratch.present[s] === ABSENT) continue
         if (out.present[s] !== ABSENT) throw duplicateLabelSet()
-        out.values[s] = scratch.values[s]
-        out.present[s] = PRESENT_FLOAT
+        out.copyStep(s, scratch)
         found++
       }
     }
@@ -144,6 +159,7 @@ class MatchingOperator extends Operator {
   }
 
   protected override finish(): void {
+    this.mixed.annotate(this.context.annotations)
     freeColumns(this, this.ones)
     freeColumns(this, this.manies.values())
     this.many.release()
@@ -349,11 +365,22 @@ class Matcher {
         const right = ones[one]!.present
         for (let s = 0; s < this.count; s++) {
           if (left[s] === ABSENT || right[s] === ABSENT) continue
+          if (!this.areCompatible(left[s], right[s])) continue
           if (isTaken[s] !== 0) throw groupingError(isOneToOne)
           isTaken[s] = 1
         }
       }
     }
+  }
+
+  /** Whether samples of these kinds have a result at all. */
+  private areCompatible(many: number, one: number): boolean {
+    const { op } = this.node.expr
+    const isMany = many === PRESENT_HISTOGRAM
+    const isOne = one === PRESENT_HISTOGRAM
+    return this.matching.card === 'one-to-many'
+      ? areCompatible(op, isOne, isMany)
+      : areCompatible(op, isMany, isOne)
   }
 }
 

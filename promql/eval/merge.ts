@@ -1,7 +1,7 @@
 /** Series that came to have equal labels become one, or are an error. */
 import type { Labels } from '../../storage/model/labels.ts'
 import { duplicateLabelSet } from '../errors.ts'
-import { ABSENT, Column, PRESENT_HISTOGRAM } from '../value.ts'
+import { ABSENT, Column } from '../value.ts'
 import { MaterializedOperator, type Operator } from './operator.ts'
 
 /**
@@ -31,11 +31,7 @@ export function mergeColumn(into: Column, from: Column): void {
   for (let s = 0; s < from.present.length; s++) {
     if (from.present[s] === ABSENT) continue
     if (into.present[s] !== ABSENT) throw duplicateLabelSet()
-    if (from.present[s] === PRESENT_HISTOGRAM) into.setHistogram(s, from.histograms[s]!)
-    else {
-      into.values[s] = from.values[s]
-      into.present[s] = from.present[s]
-    }
+    into.copyStep(s, from)
   }
 }
 

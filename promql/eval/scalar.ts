@@ -1,6 +1,6 @@
 /** Scalars: one float at every step. */
 import type { Frame } from '../plan/plan.ts'
-import { ABSENT, Column } from '../value.ts'
+import { Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import type { Operator } from './operator.ts'
 
@@ -27,7 +27,7 @@ export function constantScalar(context: EvalContext, frame: Frame, value: number
   return new Scalar(context, new Float64Array(frame.count).fill(value))
 }
 
-/** The value of the only sample of a step; NaN where there is none or more than one. */
+/** The value of the only float of a step; NaN where there is none or more than one. Histograms do not count. */
 export function scalarOf(input: Operator): Scalar {
   const { frame } = input
   const column = new Column(frame.count)
@@ -36,7 +36,7 @@ export function scalarOf(input: Operator): Scalar {
   for (let i = 0; i < input.size; i++) {
     input.fill(i, column)
     for (let s = 0; s < frame.count; s++) {
-      if (column.present[s] === ABSENT) continue
+      if (column.present[s] !== PRESENT_FLOAT) continue
       values[s] = column.values[s]
       seen[s]++
     }

@@ -1,13 +1,15 @@
 /** Instant selectors: at each step the newest sample that is not too old. */
 import type { SeriesSet } from '../../storage/interface.ts'
+import type { Labels } from '../../storage/model/labels.ts'
 import { isHistogramKind, KIND_STALE, SampleColumns } from '../../storage/model/sample.ts'
+import { QueryError } from '../errors.ts'
 import { sampleWeight } from '../histogram/size.ts'
 import type { SelectorNode } from '../plan/plan.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { reduceToStats } from './histogram-stats.ts'
 import { Operator } from './operator.ts'
-import { dropNames } from './series-labels.ts'
+import { dropNames, formatLabels } from './series-labels.ts'
 
 const NO_SERIES: SeriesSet = {
   count: 0,
@@ -27,8 +29,11 @@ export function labelsOf(series: SeriesSet) {
   return Array.from({ length: series.count }, (_, i) => series.labels(i))
 }
 
-/** What a selector gives of each sample: itself, or in seconds its time, or its start timestamp. */
-export type Aspect = 'sample' | 'time' | 'start'
+/**
+ * What a selector gives of each sample: itself, or in seconds its time, or its start timestamp, or for info() its time in ms,
+ * where histograms are an error.
+ */
+export type Aspect = 'sample' | 'time' | 'start' | 'info'
 
 /** Sample at a step: the newest with a time in (refMs − lookback, refMs]; none if that is a stale marker. */
 export class SelectorOperator extends Operator {
@@ -37,11 +42,12 @@ export class SelectorOperator extends Operator {
   private readonly isStatsOnly: boolean
   private readonly aspect: Aspect
   private readonly samples = new SampleColumns()
+  private current = 0
 
   constructor(context: EvalContext, node: SelectorNode, aspect: Aspect) {
     const series = seriesOf(context, node.selection)
     const own = { labels: labelsOf(series), drops: undefined }
-    const { labels, drops } = aspect === 'sample' ? own : dropNames(context, own.labels)
+    const { labels, drops } = aspect === 'sample' || aspect === 'info' ? own : dropNames(context, own.labels)
     super(context, node.frame, labels, drops)
     this.series = series
     this.refMs = node.refMs
@@ -54,7 +60,10 @@ export class SelectorOperator extends Operator {
     this.series.read(i, samples)
     context.spend(samples.length)
     if (!samples.allFloat && this.isStatsOnly) reduceToStats(samples)
-    return samples.allFloat && this.aspect !== 'start' ? this.pickFloats(out) : this.pickAny(out)
+    const mayBePlain = this.aspect === 'sample' || this.aspect === 'time'
+    if (samples.allFloat && mayBePlain) return this.pickFloats(out)
+    this.current = i
+    return this.pickAny(out)
   }
 
   private pickFloats(out: Column): number {
@@ -119,15 +128,24 @@ export class SelectorOperator extends Operator {
   private put(s: number, i: number, out: Column): void {
     const { aspect, samples } = this
     const { t, v, kind, st } = samples
-    if (aspect === 'sample' && isHistogramKind(kind[i])) {
-      out.setHistogram(s, samples.histograms[v[i]])
-      return
+    if (isHistogramKind(kind[i])) {
+      if (aspect === 'sample') {
+        out.setHistogram(s, samples.histograms[v[i]])
+        return
+      }
+      if (aspect === 'info') throw noInfoMetric(this.labels[this.current])
     }
     if (aspect === 'sample') out.values[s] = v[i]
     else if (aspect === 'time') out.values[s] = t[i] / 1000
+    else if (aspect === 'info') out.values[s] = t[i]
     else out.values[s] = st.length > 0 ? st[i] / 1000 : 0
     out.present[s] = PRESENT_FLOAT
   }
+}
+
+function noInfoMetric(labels: Labels): QueryError {
+  const text = 'this should be an info metric, with float samples'
+  return new QueryError('execution', `${text}: ${formatLabels(labels)}`)
 }
 
 /** How many samples sample i counts as. */

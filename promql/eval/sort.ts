@@ -1,13 +1,19 @@
 /** sort and its kin: an order of series, which only an instant query shows. */
 import { compareLabels } from '../../storage/model/labels.ts'
 import { compareNatural } from '../functions/natural-order.ts'
-import { MaterializedOperator, materialize, type Operator } from './operator.ts'
+import { countPresent, freeColumns, MaterializedOperator, materialize, type Operator } from './operator.ts'
 
 type Order = (a: number, b: number) => number
 
-/** By value at the only step; NaN is last either way. Series without a sample go. */
+/** By value at the only step; NaN is last either way. Series without a float go. */
 export function sortByValue(input: Operator, isDescending: boolean): Operator {
-  const columns = materialize(input)
+  const columns = materialize(input).map((column) => {
+    if (column === undefined || !column.mayHaveHistograms) return column
+    column.dropHistograms()
+    if (countPresent(column) > 0) return column
+    freeColumns(input, [column])
+    return undefined
+  })
   const value = (i: number) => columns[i]!.values[0]
   const sign = isDescending ? -1 : 1
   return reorder(input, columns, (a, b) => {

@@ -69,7 +69,10 @@ export function nativeQuantile(phi: number, histogram: FloatHistogram): NativeQu
   if (size === 0) return certain(Number.NaN)
   const within = isForward ? rank - (count - counts[b]) : count - rank
   const value = interpolate(histogram, lower[b], upper[b], within / counts[b])
-  return { value, nans: mayHaveNans && countFrom(counts, b, count) < histogram.count ? 'skewed higher' : 'none' }
+  return {
+    value,
+    nans: mayHaveNans && countFrom(counts, b, count) < histogram.count ? 'skewed higher' : 'none',
+  }
 }
 
 /** `count`, which is that up to bucket b, with all after it. */

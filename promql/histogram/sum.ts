@@ -63,6 +63,7 @@ export class HistogramSum {
   /** Custom bounds differed, and those that all have are left. */
   reconciled = false
   private readonly isMean: boolean
+  /** Of a mean all, since where the sum overflows they are looked at again; of a sum the first. */
   private readonly added: FloatHistogram[]
   private hint: CounterResetHint
   /** Values, and what their rounding lost, in the same layout. */
@@ -89,7 +90,7 @@ export class HistogramSum {
   /** 'incompatible' where exponential buckets meet custom ones: there is no result then. */
   add(histogram: FloatHistogram): 'ok' | 'incompatible' {
     this.noteHint(histogram.counterResetHint)
-    this.added.push(histogram)
+    if (this.isMean) this.added.push(histogram)
     if (this.isIncremental) return this.addToMean(histogram)
     if (!this.accumulate(histogram)) return 'incompatible'
     if (!this.isMean || !this.hasOverflow()) return 'ok'

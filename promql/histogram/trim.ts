@@ -50,7 +50,8 @@ class Trimming {
     const { histogram } = this
     const positive = this.trimSide(positiveBuckets(histogram), true)
     const negative = this.trimSide(negativeBuckets(histogram), false)
-    const zeroCount = histogram.zeroCount > 0 ? this.keep(histogram.zeroCount, this.zeroRest()) : histogram.zeroCount
+    const zeroCount =
+      histogram.zeroCount > 0 ? this.keep(histogram.zeroCount, this.zeroRest()) : histogram.zeroCount
     if (!this.isChanged) return histogram
     const { count, sum } = this
     return compactHistogram({

@@ -1,6 +1,7 @@
 /** From the tree of a query to its plan. */
 import { tooManySamples } from '../errors.ts'
 import type {
+  Call,
   DurationExpr,
   Expr,
   MatrixSelector,
@@ -9,6 +10,7 @@ import type {
   VectorSelector,
 } from '../syntax/ast.ts'
 import { type DurationScope, durationMs } from './duration.ts'
+import { infoModifiers, infoSelector } from './info.ts'
 import { Frame, type Plan, type PlanNode, type Selection } from './plan.ts'
 import { statsOnlySelectors } from './stats-only.ts'
 
@@ -103,6 +105,7 @@ class Planner {
         return { kind: 'aggregate', frame, expr, param, inner: this.node(expr.expr, frame, expr.op) }
       }
       case 'call': {
+        if (expr.func.name === 'info') return this.info(expr, frame)
         const args = expr.args.map((arg) => this.node(arg, frame, expr.func.name))
         return { kind: 'call', frame, expr, args }
       }
@@ -151,16 +154,27 @@ class Planner {
 
   private selector(expr: VectorSelector, frame: Frame, func: string): PlanNode {
     const { lookbackMs } = this.options
-    const refMs = this.referenceTimes(expr, frame)
+    const refMs = this.referenceTimes(expr, frame.times)
     const selection = this.select(expr, refMs, lookbackMs, expr.smoothed ? lookbackMs : 0, func, 0)
     return { kind: 'selector', frame, expr, refMs, selection, isStatsOnly: this.statsOnly.has(expr) }
+  }
+
+  /** The arguments are the vector and the selector of the info series, whether or not it is given. */
+  private info(expr: Call, frame: Frame): PlanNode {
+    const selector = infoSelector(expr)
+    const { lookbackMs } = this.options
+    let refMs = frame.times
+    for (const modifiers of infoModifiers(expr.args[0])) refMs = this.referenceTimes(modifiers, refMs)
+    const selection = this.select(selector, refMs, lookbackMs, 0, 'info', 0)
+    const series: PlanNode = { kind: 'selector', frame, expr: selector, refMs, selection, isStatsOnly: false }
+    return { kind: 'call', frame, expr, args: [this.node(expr.args[0], frame, 'info'), series] }
   }
 
   private range(expr: MatrixSelector, frame: Frame, func: string): PlanNode {
     const { lookbackMs } = this.options
     const { selector } = expr
     const rangeMs = this.resolve(expr.rangeExpr, expr.rangeMs, false)
-    const refMs = this.referenceTimes(selector, frame)
+    const refMs = this.referenceTimes(selector, frame.times)
     const extension = selector.anchored ? 'anchored' : selector.smoothed ? 'smoothed' : undefined
     const spanMs = extension === undefined ? rangeMs : rangeMs + lookbackMs
     const aheadMs = extension === 'smoothed' ? lookbackMs : 0
@@ -172,7 +186,7 @@ class Planner {
   private subquery(expr: Subquery, frame: Frame, func: string): PlanNode {
     const rangeMs = this.resolve(expr.rangeExpr, expr.rangeMs, false)
     const stepMs = this.resolve(expr.stepExpr, expr.stepMs, false) || this.options.defaultSubqueryStepMs
-    const refMs = this.referenceTimes(expr, frame)
+    const refMs = this.referenceTimes(expr, frame.times)
     let inner = new Frame(0, stepMs, 0, 0)
     if (frame.count > 0) {
       // The first multiple of the step inside the first window, which is open on the left.
@@ -187,8 +201,8 @@ class Planner {
     return expr === null ? ms : durationMs(expr, this.scope, allowNegative)
   }
 
-  /** For each step the time that is looked at. */
-  private referenceTimes(modifiers: TimeModifiers, frame: Frame): Float64Array {
+  /** For each time of a step the time that is looked at. */
+  private referenceTimes(modifiers: TimeModifiers, times: Float64Array): Float64Array {
     const offsetMs = this.resolve(modifiers.offsetExpr, modifiers.offsetMs, true)
     const { startOrEnd } = modifiers
     const atMs =
@@ -197,7 +211,7 @@ class Planner {
         : startOrEnd === 'start'
           ? this.options.startMs
           : this.options.endMs
-    return frame.times.map((t) => (atMs ?? t) - offsetMs)
+    return times.map((t) => (atMs ?? t) - offsetMs)
   }
 
   /** Notes a read of (first refMs − spanMs, last refMs + aheadMs]. */

@@ -163,7 +163,6 @@ describe('errors', () => {
       query: 'label_join(m, "a", "-", "")',
       error: ['execution', 'invalid source label name in label_join(): '],
     },
-    { query: 'histogram_count(m)', error: ['execution', 'histogram_count() is not supported yet'] },
     {
       query: 'sum_over_time(m[5m] anchored)',
       error: [
@@ -178,7 +177,6 @@ describe('errors', () => {
         'smoothed modifier can only be used with: delta, increase, rate - not with absent_over_time',
       ],
     },
-    { query: 'info(m)', error: ['execution', 'info() is not supported yet'] },
   ])('$query', async ({ query, error }) => {
     const engine = newEngine({ experimentalFunctions: true, extendedRangeSelectors: true, binopFill: true })
     expect(await failure(engine.rangeQuery(storage, query, 0, 10 * MINUTE, MINUTE))).toStrictEqual(error)
