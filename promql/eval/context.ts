@@ -28,6 +28,9 @@ export interface RunLimits {
 /** Bytes of a place in a column. */
 const CELL_BYTES = 9
 
+/** Bytes of a histogram by its weight, which is by 16 bytes of upstream's form: lists of numbers and their headers. */
+const WEIGHT_BYTES = 32
+
 /** Places for samples that a query may always have, however few samples it may hold. */
 const CELLS_ALWAYS = 10_000_000
 
@@ -83,6 +86,17 @@ export class EvalContext {
     if (this.heldCells > this.cellsMax) throw tooManySamples()
     this.limits.memory.take(count * CELL_BYTES)
     return new Column(count)
+  }
+
+  /** Takes memory for histograms that weigh so much, and tells how many bytes. Throws QueryError when that is too much. */
+  takeHistograms(weight: number): number {
+    const bytes = weight * WEIGHT_BYTES
+    this.limits.memory.take(bytes)
+    return bytes
+  }
+
+  giveBytes(bytes: number): void {
+    this.limits.memory.give(bytes)
   }
 
   /** Gives up so many columns that `newColumn` made. */

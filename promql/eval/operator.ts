@@ -36,6 +36,7 @@ export abstract class Operator {
   /** 1 where the name of the series is to be dropped at the end; all 0 unless removal is delayed. */
   readonly drops: Uint8Array
   private held = 0
+  private heldBytes = 0
   private filled = 0
   private isDone = false
 
@@ -58,7 +59,11 @@ export abstract class Operator {
   fill(i: number, out: Column): number {
     out.forgetHistograms()
     const found = this.compute(i, out)
-    const weight = out.mayHaveHistograms ? weighColumn(out) : found
+    let weight = found
+    if (out.mayHaveHistograms) {
+      weight = weighColumn(out)
+      this.heldBytes += this.context.takeHistograms(weight - found)
+    }
     this.context.hold(weight)
     this.held += weight
     this.context.spend(SERIES_WORK + this.frame.count)
@@ -83,6 +88,8 @@ export abstract class Operator {
     this.done()
     this.context.free(this.held)
     this.held = 0
+    this.context.giveBytes(this.heldBytes)
+    this.heldBytes = 0
   }
 }
 

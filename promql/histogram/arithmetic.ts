@@ -4,7 +4,7 @@
  * Source: Prometheus model/histogram/float_histogram.go.
  */
 import type { CounterResetHint, FloatHistogram } from '../../storage/model/histogram.ts'
-import { haveSameBounds } from './bounds.ts'
+import { haveSameBounds, haveSameLayout } from './bounds.ts'
 import { type Layout, layoutOf, reconcile, reduceLayout } from './reconcile.ts'
 import { combine, type Sparse, toSpans } from './sparse.ts'
 
@@ -27,6 +27,7 @@ export function subtractHistograms(a: FloatHistogram, b: FloatHistogram): Combin
 }
 
 function combineHistograms(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): Combined | undefined {
+  if (haveSameLayout(a, b)) return combineAlike(a, b, sign)
   const left = layoutOf(a)
   const right = layoutOf(b)
   const reconciled = reconcile(left, right)
@@ -41,6 +42,30 @@ function combineHistograms(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): 
     a.sum + sign * b.sum,
   )
   return { histogram, resetConflict: areInConflict(a.counterResetHint, b.counterResetHint), reconciled }
+}
+
+/** Requires: the same layout. */
+function combineAlike(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): Combined {
+  const histogram = {
+    ...a,
+    counterResetHint: mergeHints(a.counterResetHint, b.counterResetHint),
+    zeroCount: a.zeroCount + sign * b.zeroCount,
+    count: a.count + sign * b.count,
+    sum: a.sum + sign * b.sum,
+    positiveBuckets: combineLists(a.positiveBuckets, b.positiveBuckets, sign),
+    negativeBuckets: combineLists(a.negativeBuckets, b.negativeBuckets, sign),
+  }
+  return {
+    histogram,
+    resetConflict: areInConflict(a.counterResetHint, b.counterResetHint),
+    reconciled: false,
+  }
+}
+
+function combineLists(a: readonly number[], b: readonly number[], sign: 1 | -1): number[] {
+  const out = a.slice()
+  for (let i = 0; i < out.length; i++) out[i] += sign * b[i]
+  return out
 }
 
 export function fromLayout(
@@ -118,6 +143,7 @@ export function reduceResolution(histogram: FloatHistogram, schema: number): Flo
 
 /** The same without empty buckets. */
 export function compactHistogram(histogram: FloatHistogram): FloatHistogram {
+  if (!histogram.positiveBuckets.includes(0) && !histogram.negativeBuckets.includes(0)) return histogram
   const { counterResetHint, count, sum } = histogram
   return fromLayout(layoutOf(histogram), counterResetHint, count, sum, false)
 }

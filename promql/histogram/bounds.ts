@@ -1,5 +1,5 @@
 /** Where the buckets of a histogram end. */
-import { CUSTOM_SCHEMA } from '../../storage/model/histogram.ts'
+import { CUSTOM_SCHEMA, type FloatHistogram, type Span } from '../../storage/model/histogram.ts'
 
 export function isCustom({ schema }: { readonly schema: number }): boolean {
   return schema === CUSTOM_SCHEMA
@@ -17,6 +17,25 @@ export function exponentialBound(index: number, schema: number): number {
 
 export function haveSameBounds(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((bound, i) => Object.is(bound, b[i]))
+}
+
+function areSameSpans(a: readonly Span[], b: readonly Span[]): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++)
+    if (a[i].offset !== b[i].offset || a[i].length !== b[i].length) return false
+  return true
+}
+
+/** Whether the buckets of both stand side by side in their lists, as those of consecutive samples mostly do. */
+export function haveSameLayout(a: FloatHistogram, b: FloatHistogram): boolean {
+  return (
+    a.schema === b.schema &&
+    a.zeroThreshold === b.zeroThreshold &&
+    areSameSpans(a.positiveSpans, b.positiveSpans) &&
+    areSameSpans(a.negativeSpans, b.negativeSpans) &&
+    (a.customValues === b.customValues || haveSameBounds(a.customValues, b.customValues))
+  )
 }
 
 /** The bounds that both have. Both ascend. */

@@ -1,6 +1,6 @@
 /** Whether the counter that a histogram is began anew since the one before. */
 import type { FloatHistogram } from '../../storage/model/histogram.ts'
-import { commonBounds, haveSameBounds, isCustom } from './bounds.ts'
+import { commonBounds, haveSameBounds, haveSameLayout, isCustom } from './bounds.ts'
 import { type Layout, layoutOf, reduceLayout, rollUp, widenZero } from './reconcile.ts'
 import type { Sparse } from './sparse.ts'
 
@@ -13,6 +13,13 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
   if (current.counterResetHint === 'reset') return true
   if (current.counterResetHint === 'not_reset') return false
   if (current.count < previous.count) return true
+  if (haveSameLayout(current, previous)) {
+    return (
+      current.zeroCount < previous.zeroCount ||
+      hasSmaller(current.positiveBuckets, previous.positiveBuckets) ||
+      hasSmaller(current.negativeBuckets, previous.negativeBuckets)
+    )
+  }
   if (isCustom(current) !== isCustom(previous)) return true
   const before = layoutOf(previous)
   const now = layoutOf(current)
@@ -26,6 +33,11 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
   if (current.zeroCount < before.zeroCount) return true
   reduceLayout(before, current.schema)
   return hasDrop(now.positive, before.positive) || hasDrop(now.negative, before.negative)
+}
+
+function hasSmaller(now: readonly number[], before: readonly number[]): boolean {
+  for (let i = 0; i < now.length; i++) if (now[i] < before[i]) return true
+  return false
 }
 
 function hasCustomDrop(now: Layout, before: Layout): boolean {

@@ -6,6 +6,7 @@
  */
 import type { CounterResetHint, FloatHistogram } from '../../storage/model/histogram.ts'
 import { divideHistogram, fromLayout, mergeHints } from './arithmetic.ts'
+import { haveSameLayout } from './bounds.ts'
 import { absorbBelow, type Layout, layoutOf, reconcile, reduceLayout, rollUp } from './reconcile.ts'
 import { combine, type Sparse } from './sparse.ts'
 
@@ -50,6 +51,13 @@ function accumulateSide(total: Layout, lost: Layout, side: 'positive' | 'negativ
   lost[side] = { indices, counts: rests }
 }
 
+function accumulateList(counts: number[], rests: number[], other: readonly number[]): void {
+  for (let i = 0; i < counts.length; i++) {
+    counts[i] = kahanAdd(counts[i], rests[i], other[i])
+    rests[i] = compensation
+  }
+}
+
 /** All numbers by `f`. */
 function mapLayout(layout: Layout, f: (value: number) => number): Layout {
   const side = ({ indices, counts }: Sparse): Sparse => ({ indices, counts: counts.map(f) })
@@ -66,6 +74,8 @@ export class HistogramSum {
   /** Of a mean all, since where the sum overflows they are looked at again; of a sum the first. */
   private readonly added: FloatHistogram[]
   private hint: CounterResetHint
+  /** A histogram with the total's layout, as long as there is one. */
+  private shape: FloatHistogram | undefined
   /** Values, and what their rounding lost, in the same layout. */
   private total: Layout
   private lost: Layout
@@ -79,6 +89,7 @@ export class HistogramSum {
     this.isMean = isMean
     this.added = [first]
     this.hint = first.counterResetHint
+    this.shape = first
     this.hasReset = first.counterResetHint === 'reset'
     this.hasNoReset = first.counterResetHint === 'not_reset'
     this.total = layoutOf(first)
@@ -128,8 +139,13 @@ export class HistogramSum {
 
   /** False where the layouts do not go together. */
   private accumulate(histogram: FloatHistogram): boolean {
+    if (this.shape !== undefined && haveSameLayout(this.shape, histogram)) {
+      this.accumulateAlike(histogram)
+      return true
+    }
+    this.shape = undefined
     const other = layoutOf(histogram)
-    const { total, lost, scalars } = this
+    const { total, lost } = this
     const reconciled = reconcile(total, other)
     if (reconciled === undefined) return false
     if (reconciled) this.reconciled = true
@@ -138,11 +154,26 @@ export class HistogramSum {
     lost.zeroCount = compensation
     accumulateSide(total, lost, 'positive', other.positive)
     accumulateSide(total, lost, 'negative', other.negative)
+    this.accumulateScalars(histogram)
+    return true
+  }
+
+  /** Requires: the total's buckets are those of the histogram. */
+  private accumulateAlike(histogram: FloatHistogram): void {
+    const { total, lost } = this
+    total.zeroCount = kahanAdd(total.zeroCount, lost.zeroCount, histogram.zeroCount)
+    lost.zeroCount = compensation
+    accumulateList(total.positive.counts, lost.positive.counts, histogram.positiveBuckets)
+    accumulateList(total.negative.counts, lost.negative.counts, histogram.negativeBuckets)
+    this.accumulateScalars(histogram)
+  }
+
+  private accumulateScalars(histogram: FloatHistogram): void {
+    const { scalars } = this
     scalars[0] = kahanAdd(scalars[0], scalars[2], histogram.count)
     scalars[2] = compensation
     scalars[1] = kahanAdd(scalars[1], scalars[3], histogram.sum)
     scalars[3] = compensation
-    return true
   }
 
   private hasOverflow(): boolean {
