@@ -71,6 +71,7 @@ function readRange(source: RangeSource): RawSeries[] {
     const { context } = source
     const held = countRaw(raw)
     context.hold(held)
+    context.takeHistograms(held - raw.t.length)
     context.totalQueryableSamples += held
     if (source.isStorage) context.samplesRead += held
     series.push({ labels: set, ...raw })
