@@ -12,15 +12,19 @@
  */
 import assert from 'node:assert/strict'
 import {
+  ABSENT,
   PRESENT_FLOAT,
+  PRESENT_HISTOGRAM,
   type QueryValue,
   type RawSeries,
   type ResultSeries,
   type StepRange,
 } from '../../promql/value.ts'
+import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import type { Labels } from '../../storage/model/labels.ts'
 import type { ApiErrorType } from '../api/errors.ts'
 import { ByteWriter } from './byte-writer.ts'
+import { writeHistogramSample } from './json-histogram.ts'
 import {
   formatScalar,
   formatScalarTime,
@@ -166,13 +170,18 @@ function writeResult(writer: ByteWriter, value: QueryValue): void {
 function writeVector(writer: ByteWriter, timeMs: number, series: readonly ResultSeries[]): void {
   writer.ascii('[')
   for (let i = 0; i < series.length; i++) {
-    const { labels, values, present } = series[i]
-    assert.equal(present[0], PRESENT_FLOAT, 'a series of an instant vector has a float at its only step')
+    const { labels, values, present, histograms } = series[i]
+    assert(present[0] !== ABSENT, 'a series of an instant vector has a sample at its only step')
     writer.ascii(i === 0 ? '{"metric":' : ',{"metric":')
     writeLabelSet(writer, labels)
-    writer.ascii(',"value":')
-    writer.reserve(SAMPLE_BYTES_MAX)
-    putSample(writer, timeMs, values[0])
+    if (present[0] === PRESENT_HISTOGRAM) {
+      writer.ascii(',"histogram":')
+      writeHistogramSample(writer, timeMs, histograms[0]!)
+    } else {
+      writer.ascii(',"value":')
+      writer.reserve(SAMPLE_BYTES_MAX)
+      putSample(writer, timeMs, values[0])
+    }
     writer.ascii('}')
   }
   writer.ascii(']')
@@ -195,18 +204,40 @@ function putSample(writer: ByteWriter, t: number, v: number): void {
 function writeRawSeries(writer: ByteWriter, series: readonly RawSeries[]): void {
   writer.ascii('[')
   for (let i = 0; i < series.length; i++) {
-    const { labels, t, v } = series[i]
+    const { labels, t, v, histograms } = series[i]
     writer.ascii(i === 0 ? '{"metric":' : ',{"metric":')
     writeLabelSet(writer, labels)
-    writer.ascii(',"values":[')
-    writer.reserve(t.length * SAMPLE_BYTES_MAX)
+    let taken = 0
     for (let s = 0; s < t.length; s++) {
-      if (s > 0) writer.bytes[writer.length++] = COMMA
+      if (histograms[s] !== undefined) continue
+      if (taken++ === 0) {
+        writer.ascii(',"values":[')
+        writer.reserve(t.length * (SAMPLE_BYTES_MAX + 1))
+      } else writer.bytes[writer.length++] = COMMA
       putSample(writer, t[s], v[s])
     }
-    writer.ascii(']}')
+    if (taken > 0) writer.ascii(']')
+    writeHistograms(writer, histograms, (s) => t[s])
+    writer.ascii('}')
   }
   writer.ascii(']')
+}
+
+/** `,"histograms":[…]` of what there is; nothing without any. */
+function writeHistograms(
+  writer: ByteWriter,
+  histograms: readonly (FloatHistogram | undefined)[],
+  timeOf: (i: number) => number,
+): void {
+  let separator = ',"histograms":['
+  for (let i = 0; i < histograms.length; i++) {
+    const histogram = histograms[i]
+    if (histogram === undefined) continue
+    writer.ascii(separator)
+    writeHistogramSample(writer, timeOf(i), histogram)
+    separator = ','
+  }
+  if (separator === ',') writer.ascii(']')
 }
 
 /** `[time,"` of every step, one after the other. */
@@ -235,29 +266,38 @@ function writeMatrix(writer: ByteWriter, steps: StepRange, series: readonly Resu
   writer.ascii('[')
   for (let i = 0; i < series.length; i++) {
     writer.ascii(i === 0 ? '{"metric":' : ',{"metric":')
-    writeLabelSet(writer, series[i].labels)
-    writer.ascii(',"values":[')
+    const { labels, present, histograms } = series[i]
+    writeLabelSet(writer, labels)
     writeSteps(writer, heads, series[i])
-    writer.ascii(']}')
+    if (histograms.length > 0) {
+      const shown = histograms.map((histogram, s) =>
+        present[s] === PRESENT_HISTOGRAM ? histogram : undefined,
+      )
+      writeHistograms(writer, shown, (s) => steps.startMs + s * steps.stepMs)
+    }
+    writer.ascii('}')
   }
   writer.ascii(']')
 }
 
-function writeSteps(writer: ByteWriter, heads: StepHeads, { values, present }: ResultSeries): void {
+/** `,"values":[…]` of the floats; nothing without any. */
+function writeSteps(
+  writer: ByteWriter,
+  heads: StepHeads,
+  { values, present, histograms }: ResultSeries,
+): void {
   const count = heads.ends.length
   let taken = 0
-  for (let s = 0; s < count; s++) {
-    if (present[s] === 0) continue
-    assert(present[s] === PRESENT_FLOAT, 'a result has floats only')
-    taken++
-  }
-  assert(taken > 0, 'a series of a result has a sample')
-  writer.reserve(taken * SAMPLE_BYTES_MAX)
+  for (let s = 0; s < count; s++) if (present[s] === PRESENT_FLOAT) taken++
+  assert(taken > 0 || histograms.length > 0, 'a series of a result has a sample')
+  if (taken === 0) return
+  writer.ascii(',"values":[')
+  writer.reserve(taken * SAMPLE_BYTES_MAX + 1)
   const { bytes } = writer
   const { bytes: headBytes, ends } = heads
   let at = writer.length
   for (let s = 0; s < count; s++) {
-    if (present[s] === 0) continue
+    if (present[s] !== PRESENT_FLOAT) continue
     // A loop and not a `set` of a view: the heads are some 16 bytes.
     for (let from = s === 0 ? 0 : ends[s - 1]; from < ends[s]; from++) bytes[at++] = headBytes[from]
     at = putValue(bytes, at, values[s])
@@ -265,8 +305,9 @@ function writeSteps(writer: ByteWriter, heads: StepHeads, { values, present }: R
     bytes[at++] = CLOSE
     bytes[at++] = COMMA
   }
-  // Without the comma after the last sample.
-  writer.length = at - 1
+  // In the place of the comma after the last sample.
+  bytes[at - 1] = CLOSE
+  writer.length = at
 }
 
 function writeStatistics(writer: ByteWriter, statistics: QueryStatistics): void {
