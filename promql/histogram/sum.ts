@@ -29,6 +29,20 @@ function follow(lost: Layout, total: Layout): void {
   if (lost.schema !== total.schema) reduceLayout(lost, total.schema)
 }
 
+/**
+ * Whether the total, to which `other` has come, has the layout of the histogram that `other` was made of: counters mostly gain
+ * buckets, so that the newest has all of them.
+ */
+function isLayoutOf(histogram: FloatHistogram, other: Layout, total: Layout): boolean {
+  return (
+    other.schema === histogram.schema &&
+    other.zeroThreshold === histogram.zeroThreshold &&
+    other.customValues === histogram.customValues &&
+    total.positive.indices.length === histogram.positiveBuckets.length &&
+    total.negative.indices.length === histogram.negativeBuckets.length
+  )
+}
+
 function accumulateSide(total: Layout, lost: Layout, side: 'positive' | 'negative', other: Sparse): void {
   const indices: number[] = []
   const counts: number[] = []
@@ -155,6 +169,7 @@ export class HistogramSum {
     accumulateSide(total, lost, 'positive', other.positive)
     accumulateSide(total, lost, 'negative', other.negative)
     this.accumulateScalars(histogram)
+    if (isLayoutOf(histogram, other, total)) this.shape = histogram
     return true
   }
 

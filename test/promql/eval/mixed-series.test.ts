@@ -2,6 +2,7 @@
 // Method: hand-worked rows on a few series, a sample a minute.
 import { describe, expect, it } from 'vitest'
 import type { EngineFeatures, QueryResult } from '../../../promql/engine.ts'
+import { RANGE_KERNELS } from '../../../promql/eval/range.ts'
 import { ABSENT, PRESENT_HISTOGRAM } from '../../../promql/value.ts'
 import { MemoryStorage } from '../../../storage/memory-storage.ts'
 import type { FloatHistogram } from '../../../storage/model/histogram.ts'
@@ -132,6 +133,14 @@ describe('a range selector', () => {
       'anchored modifier is not supported with histograms',
     )
   })
+})
+
+it.each(Object.keys(RANGE_KERNELS))('%s has something to say of floats and histograms', async (name) => {
+  const storage = await storageOf({ m: [1, 2, 3, simple(2), simple(3), simple(4), 4, 5] })
+  const rest = { quantile_over_time: ['0.5, ', ''], predict_linear: ['', ', 60'] }[name] ?? ['', '']
+  const factors = name === 'double_exponential_smoothing' ? ', 0.5, 0.5' : rest[1]
+  const results = await minutes(storage, `${name}(${rest[0]}m[3m]${factors})`, 7)
+  expect(results.some((result) => typeof result === 'number')).toBe(true)
 })
 
 describe('a subquery', () => {
