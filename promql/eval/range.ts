@@ -1,6 +1,7 @@
 /** Functions over range selectors and subqueries. */
 import { type Labels, METRIC_NAME } from '../../storage/model/labels.ts'
 import type { SampleColumns } from '../../storage/model/sample.ts'
+import type { Place } from '../annotations.ts'
 import { type ExtendedKernel, extendedKernel } from '../functions/extended-rate.ts'
 import { ExtendedWindows } from '../functions/extended-windows.ts'
 import { HISTOGRAM_RATE_KERNELS } from '../functions/histogram-rate.ts'
@@ -14,6 +15,7 @@ import { REGRESSION_KERNELS } from '../functions/regression.ts'
 import { START_KERNELS } from '../functions/start-rate.ts'
 import { type RangeKernel, Windows } from '../functions/windows.ts'
 import type { CallNode } from '../plan/plan.ts'
+import { unwrapParens } from '../plan/prepare.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import { absentLabels } from './absent.ts'
 import { mergeEqualLabels } from './merge.ts'
@@ -37,11 +39,17 @@ const MIXED_KERNELS: Readonly<Record<string, MixedKernel>> = {
 
 const COUNTER_ENDING = /_(?:total|sum|count|bucket)$/
 
+/** Where annotations point: at the first argument, whichever it is; for a subquery, as upstream, at the query's start. */
+function placeOf({ args, expr }: CallNode): Place {
+  return args[0].kind === 'subquery' ? { start: 0 } : unwrapParens(expr.args[0])
+}
+
 class RangeFunctionOperator extends Operator {
   private readonly node: CallNode
   private readonly source: RangeSource
   private readonly scalars: readonly Scalar[]
   private readonly args: readonly Float64Array[]
+  private readonly place: Place
   private readonly notes: RangeNotes
   private readonly windows: Windows
   /** Made for the first series that needs them. */
@@ -61,8 +69,8 @@ class RangeFunctionOperator extends Operator {
     this.source = source
     this.scalars = scalars
     this.args = scalars.map((scalar) => scalar.values)
-    const rangeArg = node.args.findIndex((arg) => arg.kind === 'range' || arg.kind === 'subquery')
-    this.notes = new RangeNotes(context.annotations, node.expr.args[rangeArg])
+    this.place = placeOf(node)
+    this.notes = new RangeNotes(context.annotations, this.place)
     this.windows = new Windows(node.frame.times, source.refMs, source.rangeMs, this.spend)
     if (source.extension !== undefined) {
       const kernel = extendedKernel(node.expr.func.name, source.extension)
@@ -146,7 +154,7 @@ class RangeFunctionOperator extends Operator {
       const [phi] = this.args
       for (let s = 0; s < phi.length; s++) {
         if (isInvalidQuantile(phi[s]) && out.present[s] !== ABSENT) {
-          this.context.annotations.invalidQuantile(phi[s], node.expr.args[0])
+          this.context.annotations.invalidQuantile(phi[s], this.place)
         }
       }
     }
@@ -156,7 +164,7 @@ class RangeFunctionOperator extends Operator {
     const { annotations, settings } = this.context
     const { metricName } = this.notes
     if (metricName === '' || (mayHaveHistograms && !present.includes(PRESENT_FLOAT))) return
-    const place = this.node.expr.args[0]
+    const { place } = this
     if (!settings.typeAndUnitLabels) {
       if (!COUNTER_ENDING.test(metricName)) annotations.possibleNonCounter(metricName, place)
       return

@@ -135,6 +135,24 @@ describe('a range selector', () => {
   })
 })
 
+it.each([
+  [
+    'quantile_over_time((0.5), m[5m])',
+    'PromQL info: ignored histograms in a range containing both floats and histograms for metric name "m" (1:21)',
+  ],
+  [
+    '1 + min_over_time((m[5m]))',
+    'PromQL info: ignored histograms in a range containing both floats and histograms for metric name "m" (1:20)',
+  ],
+  [
+    '1 + min_over_time(m[5m:1m])',
+    'PromQL info: ignored histograms in a range containing both floats and histograms for metric name "m" (1:1)',
+  ],
+])("annotations of %s point where upstream's do", async (query, text) => {
+  const { infos } = await atMinute(await storageOf({ m: [1, simple(2)] }), query, 1)
+  expect(infos).toEqual([text])
+})
+
 it.each(Object.keys(RANGE_KERNELS))('%s has something to say of floats and histograms', async (name) => {
   const storage = await storageOf({ m: [1, 2, 3, simple(2), simple(3), simple(4), 4, 5] })
   const rest = { quantile_over_time: ['0.5, ', ''], predict_linear: ['', ', 60'] }[name] ?? ['', '']
@@ -151,7 +169,7 @@ describe('a subquery', () => {
     expect(await minutes(storage, 'resets(c[10m])', 2)).toEqual([0, 1, 1])
     expect(await minutes(storage, 'resets(c[10m:1m])', 2)).toEqual([0, 0, 0])
     const { warnings } = await atMinute(storage, 'increase(g[10m:1m])', 2)
-    expect(warnings).toEqual(['PromQL warning: this native histogram metric is not a counter: "g" (1:10)'])
+    expect(warnings).toEqual(['PromQL warning: this native histogram metric is not a counter: "g" (1:1)'])
   })
 
   it('counts the points of its result', async () => {
