@@ -66,9 +66,10 @@ export class SelectorOperator extends Operator {
     return this.pickAny(out)
   }
 
+  /** Requires: floats and stale markers only. */
   private pickFloats(out: Column): number {
     const { refMs, context } = this
-    const { t, v, length } = this.samples
+    const { t, v, kind, length, allFloat } = this.samples
     const { values, present } = out
     const { lookbackMs } = context.settings
     const isTime = this.aspect === 'time'
@@ -80,7 +81,7 @@ export class SelectorOperator extends Operator {
       const ref = refMs[s]
       while (next < length && t[next] <= ref) next++
       const newest = next - 1
-      if (newest < 0 || t[newest] <= ref - lookbackMs) {
+      if (newest < 0 || t[newest] <= ref - lookbackMs || (!allFloat && kind[newest] === KIND_STALE)) {
         present[s] = ABSENT
         continue
       }
@@ -95,7 +96,7 @@ export class SelectorOperator extends Operator {
     return found
   }
 
-  /** The same where there may be stale markers and histograms, and for start timestamps. */
+  /** The same with histograms, and for start timestamps. */
   private pickAny(out: Column): number {
     const { refMs, context, samples } = this
     const { t, kind, length } = samples
