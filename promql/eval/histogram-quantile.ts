@@ -48,6 +48,7 @@ class HistogramEvaluation {
   private readonly place: Expr
   private readonly labels: Labels[] = []
   private readonly columns: Column[] = []
+  private readonly scratch: Column[] = []
 
   constructor(input: Operator, fn: HistogramFunction, place: Expr) {
     this.input = input
@@ -88,9 +89,12 @@ class HistogramEvaluation {
     return families.values()
   }
 
-  private read(series: number): Column | undefined {
-    const column = new Column(this.input.frame.count)
-    return this.input.fill(series, column) > 0 ? column : undefined
+  /** The samples of a series, in a column that the next family uses again. */
+  private read(series: number, slot: number): Column {
+    this.scratch[slot] ??= new Column(this.input.frame.count)
+    const column = this.scratch[slot]
+    if (this.input.fill(series, column) === 0) column.present.fill(ABSENT)
+    return column
   }
 
   /** The name that annotations may tell: known only as long as it is not dropped. */
@@ -99,7 +103,7 @@ class HistogramEvaluation {
   }
 
   private evaluateFamily({ labels, buckets, plain }: Family): void {
-    const columns = buckets.map(({ series }) => this.read(series) ?? new Column(this.input.frame.count))
+    const columns = buckets.map(({ series }, slot) => this.read(series, slot))
     for (const [m, column] of columns.entries()) {
       if (!column.mayHaveHistograms) continue
       // A histogram in a series with `le` is just that, and has the label.
@@ -109,8 +113,7 @@ class HistogramEvaluation {
     const classic = new Uint8Array(this.input.frame.count)
     for (const { present } of columns) for (let s = 0; s < classic.length; s++) classic[s] |= present[s]
     for (const series of plain) {
-      const column = this.read(series)
-      if (column === undefined) continue
+      const column = this.read(series, columns.length)
       this.tellBadLabel(labels, column)
       this.evaluateNative(labels, column, classic)
     }
