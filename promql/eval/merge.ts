@@ -43,14 +43,20 @@ export function mergeEqualLabels(operator: Operator, rule: MergeRule): Operator 
   const { context, frame } = operator
   const columns: (Column | undefined)[] = new Array(groups.length)
   const drops = new Uint8Array(groups.length)
+  const firstSteps = new Int32Array(groups.length)
   const scratch = new Column(frame.count)
   for (let i = 0; i < operator.size; i++) {
     if (operator.fill(i, scratch) === 0) continue
     const g = groupOf[i]
-    if (columns[g] === undefined) {
-      columns[g] = context.newColumn(frame.count)
+    const isNew = columns[g] === undefined
+    if (!isNew && rule === 'any sample') throw duplicateLabelSet()
+    columns[g] ??= context.newColumn(frame.count)
+    // Upstream goes step by step: the first sample says whether the name is to go.
+    const firstStep = scratch.present.findIndex((kind) => kind !== ABSENT)
+    if (isNew || firstStep < firstSteps[g]) {
       drops[g] = operator.drops[i]
-    } else if (rule === 'any sample') throw duplicateLabelSet()
+      firstSteps[g] = firstStep
+    }
     mergeColumn(columns[g], scratch)
   }
   operator.release()

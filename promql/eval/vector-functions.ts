@@ -5,12 +5,15 @@ import { DATE_FUNCTIONS } from '../functions/date.ts'
 import { FLOAT_FUNCTIONS } from '../functions/math.ts'
 import { histogramAverage, histogramDeviation, histogramVariance } from '../histogram/stats.ts'
 import type { CallNode, Frame, PlanNode } from '../plan/plan.ts'
+import { unwrapParens } from '../plan/prepare.ts'
+import type { Expr } from '../syntax/ast.ts'
 import { PRESENT_FLOAT } from '../value.ts'
 import { absent } from './absent.ts'
 import { clampBetween, evaluationTime, mapFloats, mapHistograms, roundTo } from './elementwise.ts'
 import type { Evaluation } from './evaluation.ts'
 import { histogramFraction, histogramQuantile, histogramQuantiles } from './histogram-quantile.ts'
 import { info } from './info.ts'
+import { mergeEqualLabels } from './merge.ts'
 import { MaterializedOperator, type Operator, RepeatOperator } from './operator.ts'
 import { labelJoin, labelReplace } from './relabel.ts'
 import { constantScalar, type Scalar } from './scalar.ts'
@@ -51,20 +54,23 @@ function mapTable(table: Readonly<Record<string, (x: number) => number>>): Recor
 }
 
 /** Of a bare selector's samples; undefined for all else. */
-function aspectOf({ context }: Evaluation, arg: PlanNode, aspect: Aspect): Operator | undefined {
-  if (arg.kind === 'selector') return new SelectorOperator(context, arg, aspect)
-  if (arg.kind !== 'invariant' || arg.inner.kind !== 'selector') return undefined
-  return new RepeatOperator(arg.frame, new SelectorOperator(context, arg.inner, aspect))
+function aspectOf({ context }: Evaluation, arg: PlanNode, expr: Expr, aspect: Aspect): Operator | undefined {
+  // The plan has neither parentheses nor plus signs; of these only the latter make it another expression.
+  const selector = arg.kind === 'invariant' ? arg.inner : arg
+  if (selector.kind !== 'selector' || unwrapParens(expr).type !== 'vectorSelector') return undefined
+  const operator = mergeEqualLabels(new SelectorOperator(context, selector, aspect), 'same step')
+  return arg.kind === 'invariant' ? new RepeatOperator(arg.frame, operator) : operator
 }
 
 /** The times of a bare selector's samples; of all else the evaluation time. */
-const timestamp: VectorFunction = (evaluation, { args }) =>
-  aspectOf(evaluation, args[0], 'time') ?? evaluationTime(evaluation.vector(args[0]))
+const timestamp: VectorFunction = (evaluation, { args, expr }) =>
+  aspectOf(evaluation, args[0], expr.args[0], 'time') ?? evaluationTime(evaluation.vector(args[0]))
 
 /** Nothing where start timestamps are not looked at, and of all that is no bare selector. */
-const startTimestamp: VectorFunction = (evaluation, { args }) => {
+const startTimestamp: VectorFunction = (evaluation, { args, expr }) => {
   const { context } = evaluation
-  const ofSelector = context.settings.startTimestamps ? aspectOf(evaluation, args[0], 'start') : undefined
+  const isAsked = context.settings.startTimestamps
+  const ofSelector = isAsked ? aspectOf(evaluation, args[0], expr.args[0], 'start') : undefined
   if (ofSelector !== undefined) return ofSelector
   evaluation.vector(args[0]).release()
   return new MaterializedOperator(context, args[0].frame, [], [])

@@ -141,7 +141,8 @@ class Planner {
       case 'binaryExpr':
         return this.isInvariant(expr.lhs) && this.isInvariant(expr.rhs)
       case 'aggregation':
-        return this.isInvariant(expr.expr) && (expr.param === null || this.isInvariant(expr.param))
+        // As upstream, which does not look at the parameter: that of the first step counts.
+        return this.isInvariant(expr.expr)
       case 'call':
         return !TIME_DEPENDENT.has(expr.func.name) && expr.args.every((arg) => this.isInvariant(arg))
       case 'matrixSelector':
