@@ -52,7 +52,7 @@ export function nativeQuantile(phi: number, histogram: FloatHistogram): NativeQu
   for (let i = 0; i < size; i++) {
     b = isForward ? i : size - 1 - i
     count += counts[b]
-    if (counts[b] > 0 && count >= rank) break
+    if (counts[b] !== 0 && count >= rank) break
   }
   if (size > 0 && isCustom(histogram)) {
     if (lower[b] === Number.NEGATIVE_INFINITY) {
