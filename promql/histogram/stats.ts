@@ -18,7 +18,7 @@ export function histogramVariance(histogram: FloatHistogram): number {
     const delta = middleOf(histogram, lower[b], upper[b]) - mean
     const x = count[b] * delta * delta
     const next = sum + x
-    if (next === Number.POSITIVE_INFINITY) c = 0
+    if (next === Number.POSITIVE_INFINITY || next === Number.NEGATIVE_INFINITY) c = 0
     else c += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum
     sum = next
   }

@@ -1,6 +1,7 @@
 /** From the tree of a query to its plan. */
 import { tooManySamples } from '../errors.ts'
 import type {
+  Aggregate,
   Call,
   DurationExpr,
   Expr,
@@ -40,6 +41,11 @@ export function prepare(expr: Expr, options: PrepareOptions): Plan {
 export function unwrapParens(expr: Expr): Expr {
   while (expr.type === 'parenExpr') expr = expr.expr
   return expr
+}
+
+/** The aggregation with its operands unwrapped: annotations point inside of their parentheses. */
+function withoutParens(expr: Aggregate): Aggregate {
+  return { ...expr, expr: unwrapParens(expr.expr), param: expr.param && unwrapParens(expr.param) }
 }
 
 /** More steps than any query means; each costs memory even where there is no sample. */
@@ -102,12 +108,13 @@ class Planner {
       }
       case 'aggregation': {
         const param = expr.param === null ? null : this.node(expr.param, frame, expr.op)
-        return { kind: 'aggregate', frame, expr, param, inner: this.node(expr.expr, frame, expr.op) }
+        const inner = this.node(expr.expr, frame, expr.op)
+        return { kind: 'aggregate', frame, expr: withoutParens(expr), param, inner }
       }
       case 'call': {
         if (expr.func.name === 'info') return this.info(expr, frame)
         const args = expr.args.map((arg) => this.node(arg, frame, expr.func.name))
-        return { kind: 'call', frame, expr, args }
+        return { kind: 'call', frame, expr: { ...expr, args: expr.args.map(unwrapParens) }, args }
       }
       case 'vectorSelector':
         return this.selector(expr, frame, func)
