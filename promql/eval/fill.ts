@@ -4,6 +4,9 @@
  * A side gets, for each set of matching labels that the other side has, a series with just those labels. It is there
  * at the steps where the other side has a sample and this side has none. All else is ordinary matching.
  *
+ * A sample of the "many" side that has no result with its partner (a float and a histogram, say) counts as missing, as it does
+ * upstream.
+ *
  * As upstream, which turns the sides round for group_right but not their values: fill_left is always for the "many"
  * side, and fill_right for the "one" side.
  */
@@ -43,6 +46,40 @@ function readSide(operator: Operator, matching: VectorMatching): Side {
   return { operator, columns, presence }
 }
 
+/** Whether samples of the two sides have a result at a step. */
+type HaveResult = (many: Column, one: Column, s: number) => boolean
+
+/** Where samples of the "many" side have a result, by the key of the matching labels. */
+function findResults(
+  many: Side,
+  one: Side,
+  matching: VectorMatching,
+  haveResult: HaveResult,
+): Side['presence'] {
+  const key = labelsKey(matching.labels, matching.on)
+  const partners = Map.groupBy(one.columns.keys(), (i) => key(one.operator.labels[i]))
+  const results: Side['presence'] = new Map()
+  for (const [i, column] of many.columns.entries()) {
+    if (column === undefined) continue
+    const labels = many.operator.labels[i]
+    const known = results.get(key(labels)) ?? { labels, present: new Uint8Array(column.present.length) }
+    results.set(key(labels), known)
+    for (const p of partners.get(key(labels)) ?? []) {
+      const partner = one.columns[p]
+      if (partner === undefined) continue
+      for (let s = 0; s < column.present.length; s++) {
+        if (column.present[s] === ABSENT || partner.present[s] === ABSENT) continue
+        if (haveResult(column, partner, s)) known.present[s] = 1
+      }
+    }
+  }
+  return results
+}
+
+function mayHaveHistograms({ columns }: Side): boolean {
+  return columns.some((column) => column?.mayHaveHistograms)
+}
+
 /** The side's own series, and those that stand in for missing ones. */
 function fillSide({ operator, columns, presence }: Side, other: Side, value: number | null): Operator {
   const { context, frame } = operator
@@ -67,11 +104,18 @@ function fillSide({ operator, columns, presence }: Side, other: Side, value: num
 }
 
 /** The "many" and the "one" side of an operation, filled as it says. */
-export function fillSides(many: Operator, one: Operator, matching: VectorMatching): [Operator, Operator] {
+export function fillSides(
+  many: Operator,
+  one: Operator,
+  matching: VectorMatching,
+  haveResult: HaveResult,
+): [Operator, Operator] {
   const left = readSide(many, matching)
   const right = readSide(one, matching)
+  const isMixed = mayHaveHistograms(left) || mayHaveHistograms(right)
+  const presence = isMixed ? findResults(left, right, matching, haveResult) : left.presence
   const filled: [Operator, Operator] = [
-    fillSide(left, right, matching.fill.lhs),
+    fillSide({ ...left, presence }, right, matching.fill.lhs),
     fillSide(right, left, matching.fill.rhs),
   ]
   many.release()

@@ -9,11 +9,11 @@ import { compareLabels, type Labels, LabelsBuilder } from '../../storage/model/l
 import { duplicateLabelSet, QueryError } from '../errors.ts'
 import type { BinaryNode } from '../plan/plan.ts'
 import type { BinaryOp, VectorMatching } from '../syntax/ast.ts'
-import { ABSENT, Column, PRESENT_HISTOGRAM } from '../value.ts'
+import { ABSENT, Column } from '../value.ts'
 import { applyOperator, isArithmetic, isTrim } from './binary-operators.ts'
 import { fillSides, matchingLabels } from './fill.ts'
 import { freeColumns, materialize, Operator } from './operator.ts'
-import { areCompatible, SampleOperator } from './sample-operators.ts'
+import { haveResult, SampleOperator } from './sample-operators.ts'
 import { formatLabels, labelsKey, withoutMetadata } from './series-labels.ts'
 
 /** A series of the "many" side and one of the "one" side with the same matching labels. */
@@ -361,27 +361,24 @@ class Matcher {
       if (pairs.length < 2) continue
       isTaken.fill(0)
       for (const { many, one } of pairs) {
-        const left = manies.get(many)!.present
-        const right = ones[one]!.present
+        const left = manies.get(many)!
+        const right = ones[one]!
         for (let s = 0; s < this.count; s++) {
-          if (left[s] === ABSENT || right[s] === ABSENT) continue
-          if (!this.areCompatible(left[s], right[s])) continue
+          if (left.present[s] === ABSENT || right.present[s] === ABSENT) continue
+          // Upstream does not get as far where samples have no result.
+          if (!haveManyResult(this.node, left, right, s)) continue
           if (isTaken[s] !== 0) throw groupingError(isOneToOne)
           isTaken[s] = 1
         }
       }
     }
   }
+}
 
-  /** Whether samples of these kinds have a result at all. */
-  private areCompatible(many: number, one: number): boolean {
-    const { op } = this.node.expr
-    const isMany = many === PRESENT_HISTOGRAM
-    const isOne = one === PRESENT_HISTOGRAM
-    return this.matching.card === 'one-to-many'
-      ? areCompatible(op, isOne, isMany)
-      : areCompatible(op, isMany, isOne)
-  }
+/** Whether samples of the "many" and the "one" side have a result. */
+function haveManyResult({ expr }: BinaryNode, many: Column, one: Column, s: number): boolean {
+  const isSwapped = expr.matching!.card === 'one-to-many'
+  return isSwapped ? haveResult(expr.op, one, many, s) : haveResult(expr.op, many, one, s)
 }
 
 function isFilled({ fill }: VectorMatching): boolean {
@@ -392,6 +389,7 @@ function isFilled({ fill }: VectorMatching): boolean {
 export function matchVectors(node: BinaryNode, lhs: Operator, rhs: Operator): Operator {
   const matching = node.expr.matching!
   let [many, one] = matching.card === 'one-to-many' ? [rhs, lhs] : [lhs, rhs]
-  if (isFilled(matching)) [many, one] = fillSides(many, one, matching)
+  if (isFilled(matching))
+    [many, one] = fillSides(many, one, matching, (a, b, s) => haveManyResult(node, a, b, s))
   return new Matcher(node, many, one).match()
 }

@@ -7,6 +7,7 @@ import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import type { Annotations } from '../annotations.ts'
 import {
   addHistograms,
+  areInConflict,
   type Combined,
   compactHistogram,
   divideHistogram,
@@ -15,16 +16,28 @@ import {
   subtractHistograms,
   withHint,
 } from '../histogram/arithmetic.ts'
+import { isCustom } from '../histogram/bounds.ts'
 import { keepAbove, keepBelow } from '../histogram/trim.ts'
 import type { Binary, BinaryOp } from '../syntax/ast.ts'
 import { ABSENT, type Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import { calculate, holds, isArithmetic, isTrim } from './binary-operators.ts'
 
 /** Whether the operator is defined between samples of these kinds. */
-export function areCompatible(op: BinaryOp, isLeftHistogram: boolean, isRightHistogram: boolean): boolean {
+function areCompatible(op: BinaryOp, isLeftHistogram: boolean, isRightHistogram: boolean): boolean {
   if (!isLeftHistogram) return isRightHistogram ? op === '*' : !isTrim(op)
   if (isRightHistogram) return op === '+' || op === '-' || op === '==' || op === '!='
   return op === '*' || op === '/' || isTrim(op)
+}
+
+/** Whether two samples have a result, if only that a comparison does not hold. Requires: both are present at step s. */
+export function haveResult(op: BinaryOp, lhs: Column, rhs: Column, s: number): boolean {
+  const isLeftHistogram = lhs.present[s] === PRESENT_HISTOGRAM
+  const isRightHistogram = rhs.present[s] === PRESENT_HISTOGRAM
+  if (!areCompatible(op, isLeftHistogram, isRightHistogram)) return false
+  if (!isLeftHistogram || !isRightHistogram || (op !== '+' && op !== '-')) return true
+  const left = lhs.histograms[s]!
+  const right = rhs.histograms[s]!
+  return isCustom(left) === isCustom(right) && !areInConflict(left.counterResetHint, right.counterResetHint)
 }
 
 type Note = 'types' | 'layout' | 'resets' | 'reconciled'
