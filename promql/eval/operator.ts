@@ -27,6 +27,8 @@ function weighColumn({ present, histograms }: Column): number {
 
 /** Work of touching one series, beside that of its steps. */
 const SERIES_WORK = 64
+/** Work of a histogram for each sample that it counts as. */
+const HISTOGRAM_WORK = 16
 
 export abstract class Operator {
   readonly context: EvalContext
@@ -66,7 +68,7 @@ export abstract class Operator {
     }
     this.context.hold(weight)
     this.held += weight
-    this.context.spend(SERIES_WORK + this.frame.count)
+    this.context.spend(SERIES_WORK + this.frame.count + (weight - found) * HISTOGRAM_WORK)
     if (++this.filled === this.labels.length) this.done()
     return found
   }

@@ -1,14 +1,20 @@
 /** Queries on a few series that a test writes down. */
 import { Engine, type EngineFeatures, type QueryOptions, type QueryResult } from '../../../promql/engine.ts'
 import { formatLabels } from '../../../promql/eval/series-labels.ts'
-import { ABSENT } from '../../../promql/value.ts'
+import { formatHistogram } from '../../../promql/histogram/format.ts'
+import { ABSENT, PRESENT_HISTOGRAM } from '../../../promql/value.ts'
 import { MemoryStorage } from '../../../storage/memory-storage.ts'
-import { EMPTY_HISTOGRAM } from '../../../storage/model/histogram.ts'
+import { EMPTY_HISTOGRAM, type FloatHistogram } from '../../../storage/model/histogram.ts'
 import { Labels } from '../../../storage/model/labels.ts'
-import { KIND_FLOAT, KIND_HISTOGRAM, KIND_STALE } from '../../../storage/model/sample.ts'
+import {
+  KIND_FLOAT,
+  KIND_FLOAT_HISTOGRAM,
+  KIND_HISTOGRAM,
+  KIND_STALE,
+} from '../../../storage/model/sample.ts'
 
-/** A value, no sample, a stale marker, or an empty histogram. */
-export type Point = number | null | 'stale' | 'histogram'
+/** A value, no sample, a stale marker, an empty histogram or another one. */
+export type Point = number | null | 'stale' | 'histogram' | FloatHistogram
 
 export interface TestSeries {
   /** Labels, `__name__` among them. */
@@ -27,7 +33,8 @@ export async function storageOf(series: readonly TestSeries[], everyMs = 60_000)
       const t = i * everyMs
       if (point === 'stale') appender.append(ref, t, 0, KIND_STALE)
       else if (point === 'histogram') appender.appendHistogram(ref, t, EMPTY_HISTOGRAM, KIND_HISTOGRAM)
-      else appender.append(ref, t, point, KIND_FLOAT)
+      else if (typeof point === 'number') appender.append(ref, t, point, KIND_FLOAT)
+      else appender.appendHistogram(ref, t, point, KIND_FLOAT_HISTOGRAM)
     }
   }
   await appender.commit()
@@ -55,6 +62,21 @@ export function gridOf({ value }: QueryResult): [string, (number | null)[]][] {
   return value.series.map(({ labels, values, present }) => [
     formatLabels(labels),
     Array.from(values, (v, s) => (present[s] === ABSENT ? null : v)),
+  ])
+}
+
+/** As gridOf, with histograms as Go prints them, and behind them a hint that is known. */
+export function mixedGridOf({ value }: QueryResult): [string, (number | string | null)[]][] {
+  if (value.type !== 'matrix') throw new Error(`expected a matrix, got ${value.type}`)
+  return value.series.map(({ labels, values, present, histograms }) => [
+    formatLabels(labels),
+    Array.from(values, (v, s) => {
+      if (present[s] === ABSENT) return null
+      if (present[s] !== PRESENT_HISTOGRAM) return v
+      const { counterResetHint } = histograms[s]!
+      const hint = counterResetHint === 'unknown' ? '' : ` ${counterResetHint}`
+      return formatHistogram(histograms[s]!) + hint
+    }),
   ])
 }
 
