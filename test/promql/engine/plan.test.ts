@@ -92,7 +92,7 @@ describe('parts that do not change', () => {
     { query: 'vector(1)', kind: 'invariant' },
     { query: 'predict_linear(m[5m] @ 60, 1)', kind: 'call' },
     { query: 'timestamp(m @ 60)', kind: 'call' },
-    { query: 'topk(scalar(m), m @ 60)', kind: 'aggregate' },
+    { query: 'topk(scalar(m), m @ 60)', kind: 'invariant' },
     { query: 'max_over_time(m[5m:] @ 60)', kind: 'invariant' },
     { query: '(1)', kind: 'number' },
     { query: '+m', kind: 'selector' },
