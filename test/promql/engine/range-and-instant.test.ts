@@ -71,8 +71,12 @@ class QueryMaker {
         return `(${inner()} ${random.pick(['and', 'or', 'unless'])} on (i) ${inner()})`
       case 6:
         return `${random.pick(AGGREGATIONS)} ${random.pick(['by (i)', 'without (i)', ''])} (${inner()})`
-      case 7:
-        return `quantile by (j) (${random.pick(['0.3', '1', this.scalar(depth)])}, ${inner()})`
+      case 7: {
+        const vector = inner()
+        // Over what does not change the parameter of the first step counts, as upstream has it.
+        const mayChange = !vector.includes('@')
+        return `quantile by (j) (${mayChange ? random.pick(['0.3', '1', this.scalar(depth)]) : '0.3'}, ${vector})`
+      }
       case 8:
         return `count_values("v", round(${inner()}))`
       case 9:
