@@ -21,6 +21,26 @@ export function log2(x: number): number {
   return fraction === 0.5 ? exponent - 1 : Math.log(fraction) * (1 / Math.LN2) + exponent
 }
 
+/**
+ * Go's math.Exp2, not always the float nearest to 2^x: x = k + f with |f| ≤ 1/2, and e^(f·ln 2) by a rational approximation.
+ * Source: FreeBSD msun e_exp.c, as in Go's math/exp.go.
+ */
+export function exp2(x: number): number {
+  if (x < -1074) return 0
+  if (!(x < 1024)) return x + Infinity
+  const k = Math.trunc(x > 0 ? x + 0.5 : x - 0.5)
+  const f = x - k
+  const high = f * 0.6931471803691238
+  const low = -f * 1.9082149292705877e-10
+  const r = high - low
+  const t = r * r
+  const tail = 0.00006613756321437934 + t * (-0.0000016533902205465252 + t * 4.1381367970572385e-8)
+  const c = r - t * (0.16666666666666666 + t * (-0.0027777777777015593 + t * tail))
+  const y = 1 - (low - (r * c) / (2 - c) - high)
+  // 2^1024 is no float, though y · 2^1024 may be one.
+  return k > 1023 ? y * 2 * 2 ** (k - 1) : y * 2 ** k
+}
+
 /** Go's math.Log10. */
 export function log10(x: number): number {
   return log2(x) * LOG10_2

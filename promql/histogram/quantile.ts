@@ -5,7 +5,7 @@
  * Source: Prometheus promql/quantile.go HistogramQuantile, HistogramFraction.
  */
 import type { FloatHistogram } from '../../storage/model/histogram.ts'
-import { log2 } from '../functions/math.ts'
+import { exp2, log2 } from '../functions/math.ts'
 import { isCustom } from './bounds.ts'
 import { allBuckets, type BucketList } from './buckets.ts'
 
@@ -86,8 +86,8 @@ function interpolate(histogram: FloatHistogram, lower: number, upper: number, fr
   if (isCustom(histogram) || (lower <= 0 && upper >= 0)) return lower + (upper - lower) * fraction
   const logLower = log2(Math.abs(lower))
   const logUpper = log2(Math.abs(upper))
-  if (lower > 0) return 2 ** (logLower + (logUpper - logLower) * fraction)
-  return -(2 ** (logUpper + (logLower - logUpper) * (1 - fraction)))
+  if (lower > 0) return exp2(logLower + (logUpper - logLower) * fraction)
+  return -exp2(logUpper + (logLower - logUpper) * (1 - fraction))
 }
 
 /** The part of a bucket's observations that lies below `value`, which is inside. */

@@ -52,7 +52,21 @@ describe('a histogram', () => {
     }
     expect(vectorOf(histogram)).toBe(
       '[{"metric":{"a":"1"},"histogram":[1.500,{"count":"6","sum":"NaN","buckets":[' +
-        '[1,"-Inf","-5","1"],[1,"-5","0","1"],[0,"0","10","1"],[0,"10","+Inf","3"]]}]}]',
+        '[3,"-Inf","-5","1"],[0,"-5","0","1"],[0,"0","10","1"],[0,"10","+Inf","3"]]}]}]',
+    )
+  })
+
+  it('has buckets that end at the zero bucket, which has both its bounds', () => {
+    const wide = { zeroThreshold: 1.5, positiveSpans: [{ offset: 1, length: 1 }], positiveBuckets: [2] }
+    expect(vectorOf({ ...EMPTY_HISTOGRAM, ...wide })).toContain('"buckets":[[0,"1.5","2","2"]]')
+    expect(vectorOf({ ...EMPTY_HISTOGRAM, zeroCount: 1 })).toContain('"buckets":[[3,"-0","0","1"]]')
+    expect(vectorOf({ ...EMPTY_HISTOGRAM, ...wide, zeroCount: -1 })).not.toContain('[3,')
+  })
+
+  it('has the digits of upstream’s table of bounds', () => {
+    const positive = { positiveSpans: [{ offset: 1, length: 1 }], positiveBuckets: [2] }
+    expect(vectorOf({ ...EMPTY_HISTOGRAM, schema: 1, ...positive })).toContain(
+      '[0,"1","1.414213562373095","2"]',
     )
   })
 
