@@ -18,6 +18,8 @@ export type ApiErrorType = keyof typeof STATUS
 export class ApiError extends Error {
   readonly type: ApiErrorType
   readonly status: number
+  /** What to do about it, where that is known. */
+  hint: string | undefined
 
   /** `status` only where it differs from that of the type. */
   constructor(type: ApiErrorType, message: string, status: number = STATUS[type]) {

@@ -10,6 +10,7 @@ import {
   type QueryResult,
 } from '../../promql/engine.ts'
 import { canceled, QueryError } from '../../promql/errors.ts'
+import { hintFor } from '../../promql/hints.ts'
 import { QueryMemory } from '../../promql/memory.ts'
 import { quoteString } from '../../promql/syntax/go-format.ts'
 import type { QueryValue } from '../../promql/value.ts'
@@ -74,7 +75,7 @@ export class QueryExecutor {
       }
     } catch (error) {
       if (error instanceof HeavyQuery) throw error
-      return failure(error, queueMs)
+      return failure(error, queueMs, 'query' in request ? request.query : '')
     }
   }
 
@@ -258,7 +259,7 @@ function labelResponse(body: Uint8Array<ArrayBuffer>, queueMs: number): QueryRes
 }
 
 /** The answer to an error, by its class. */
-function failure(error: unknown, queueMs: number): QueryResponse {
+function failure(error: unknown, queueMs: number, query: string): QueryResponse {
   if (error instanceof ApiError) return apiErrorResponse(error, queueMs)
   const storageError = error instanceof StorageError ? error : (error as Error).cause
   if (
@@ -272,6 +273,7 @@ function failure(error: unknown, queueMs: number): QueryResponse {
     const apiError = isQuery
       ? invalidParameter('query', error.message)
       : new ApiError(error.type, error.message)
+    apiError.hint = hintFor(error.message, query)
     return apiErrorResponse(apiError, queueMs)
   }
   const { message, stack } = error as Error

@@ -2,7 +2,7 @@
  * Answers of the HTTP API as bytes.
  *
  *   {"status":"success","data":…,"warnings":[…],"infos":[…]}
- *   {"status":"error","errorType":"…","error":"…","infos":[…]}
+ *   {"status":"error","errorType":"…","error":"…","hint":"…","infos":[…]}
  *
  * `warnings` and `infos` are left out when empty. The order of keys is upstream's: Grafana's reader wants
  * `resultType` before `result`.
@@ -108,15 +108,20 @@ export function stringsAnswer(strings: readonly string[], notices: Notices): Uin
   return finishAnswer(writer, notices)
 }
 
-/** The answer to a request that failed. Warnings have no place in it, only infos. */
+/** The answer to a request that failed; `hint` says what to do about it. Warnings have no place in it, only infos. */
 export function errorAnswer(
   errorType: ApiErrorType,
   message: string,
+  hint?: string,
   infos: readonly string[] = [],
 ): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter(256)
   writer.ascii(`{"status":"error","errorType":"${errorType}","error":`)
   writeHtmlSafeString(writer, message)
+  if (hint !== undefined) {
+    writer.ascii(',"hint":')
+    writeHtmlSafeString(writer, hint)
+  }
   return finishAnswer(writer, { warnings: [], infos })
 }
 

@@ -8,7 +8,7 @@ const NO_TIMINGS = { queueMs: 0, prepareMs: 0, evalMs: 0, sortMs: 0 }
 export function apiErrorResponse(error: ApiError, queueMs = 0): QueryResponse {
   return {
     status: error.status,
-    body: errorAnswer(error.type, error.message),
+    body: errorAnswer(error.type, error.message, error.hint),
     timings: { ...NO_TIMINGS, queueMs },
     samplesQueryable: 0,
     samplesRead: 0,

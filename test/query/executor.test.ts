@@ -24,6 +24,18 @@ describe('queries', () => {
     )
   })
 
+  it('that are mistaken, with a hint', async () => {
+    const response = await run(instant('rate(fixture)'))
+    expect(response.status).toBe(400)
+    expect(bodyJson(response)).toEqual({
+      status: 'error',
+      errorType: 'bad_data',
+      error:
+        'invalid parameter "query": 1:6: parse error: expected type range vector in call to function "rate", got instant vector',
+      hint: 'rate() needs a range: write rate(fixture[5m])',
+    })
+  })
+
   it('scalar and string', async () => {
     expect(bodyJson(await run(instant('1e21'))).data).toEqual({
       resultType: 'scalar',
@@ -210,7 +222,7 @@ describe('failures', () => {
     [instant('fixture', { timeoutMs: 0 }), 503, 'timeout', 'query timed out in query execution'],
   ])('%j', async (request, status, errorType, error) => {
     const response = await run(request)
-    expect(bodyJson(response)).toEqual({ status: 'error', errorType, error })
+    expect(bodyJson(response)).toMatchObject({ status: 'error', errorType, error })
     expect(response.status).toBe(status)
     expect(response.fault).toBeUndefined()
   })
@@ -219,7 +231,7 @@ describe('failures', () => {
     const small = new QueryExecutor({ ...ENGINE, maxSamples: 3 }, attachStorage(FIXTURE_HANDLE, 0))
     const response = await small.execute(instant('fixture'), { cancel: notCanceled, queueMs: 0 })
     expect(response.status).toBe(422)
-    expect(bodyJson(response)).toEqual({
+    expect(bodyJson(response)).toMatchObject({
       status: 'error',
       errorType: 'execution',
       error: 'query processing would load too many samples into memory in query execution',

@@ -170,8 +170,8 @@ describe('other answers', () => {
     expect(text(errorAnswer('bad_data', 'say "<no>"'))).toBe(
       '{"status":"error","errorType":"bad_data","error":"say \\"\\u003cno\\u003e\\""}',
     )
-    expect(text(errorAnswer('execution', 'x', ['i']))).toBe(
-      '{"status":"error","errorType":"execution","error":"x","infos":["i"]}',
+    expect(text(errorAnswer('execution', 'x', 'do y', ['i']))).toBe(
+      '{"status":"error","errorType":"execution","error":"x","hint":"do y","infos":["i"]}',
     )
   })
 })
