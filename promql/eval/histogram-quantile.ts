@@ -110,14 +110,14 @@ class HistogramEvaluation {
       this.evaluateNative(this.input.labels[buckets[m].series], column, undefined)
       column.dropHistograms()
     }
-    const classic = new Uint8Array(this.input.frame.count)
-    for (const { present } of columns) for (let s = 0; s < classic.length; s++) classic[s] |= present[s]
+    const classic = plain.length === 0 ? undefined : presenceOf(columns, this.input.frame.count)
     for (const series of plain) {
       const column = this.read(series, columns.length)
       this.tellBadLabel(labels, column)
       this.evaluateNative(labels, column, classic)
     }
-    const bounds = buckets.map(({ bound }) => bound)
+    if (columns.length === 0) return
+    const bounds = Float64Array.from(buckets, ({ bound }) => bound)
     this.evaluateClassic(labels, bounds, columns, classic)
   }
 
@@ -145,22 +145,26 @@ class HistogramEvaluation {
     }
   }
 
+  /** `classic` says where it is to be left out. */
   private evaluateClassic(
     labels: Labels,
-    bounds: readonly number[],
+    bounds: Float64Array,
     columns: readonly Column[],
-    classic: Uint8Array,
+    classic: Uint8Array | undefined,
   ): void {
     const { fn } = this
+    const { count } = this.input.frame
     const outputs = new StepOutputs(this, labels)
     const buckets = new Buckets(bounds.length)
-    for (let s = 0; s < classic.length; s++) {
-      if (classic[s] === ABSENT) continue
+    for (let s = 0; s < count; s++) {
+      if (classic !== undefined && classic[s] === ABSENT) continue
       for (let k = 0; k < fn.outputs; k++) {
         buckets.clear()
         for (let m = 0; m < columns.length; m++) {
-          if (columns[m].present[s] !== ABSENT) buckets.push(bounds[m], columns[m].values[s])
+          const column = columns[m]
+          if (column.present[s] !== ABSENT) buckets.push(bounds[m], column.values[s])
         }
+        if (buckets.length === 0) break
         outputs.put(s, k, fn.classic(buckets, s, k))
         if (buckets.maxDifference > 0) this.tellForced(labels, buckets, s)
       }
@@ -184,6 +188,13 @@ class HistogramEvaluation {
     this.columns.push(column)
     return column
   }
+}
+
+/** Not 0 at the steps where any column has a sample. */
+function presenceOf(columns: readonly Column[], count: number): Uint8Array {
+  const presence = new Uint8Array(count)
+  for (const { present } of columns) for (let s = 0; s < count; s++) presence[s] |= present[s]
+  return presence
 }
 
 /** The output columns of one histogram. */
