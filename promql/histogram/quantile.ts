@@ -66,7 +66,8 @@ export function nativeQuantile(phi: number, histogram: FloatHistogram): NativeQu
     // Only where count and buckets do not agree.
     return certain(size === 0 ? 0 : upper[b])
   }
-  if (size === 0) return certain(Number.NaN)
+  // All observations were NaN, or the buckets are lost.
+  if (size === 0) return { value: Number.NaN, nans: mayHaveNans ? 'skewed higher' : 'none' }
   const within = isForward ? rank - (count - counts[b]) : count - rank
   const value = interpolate(histogram, lower[b], upper[b], within / counts[b])
   return {

@@ -232,6 +232,12 @@ describe('detectReset', () => {
     ['zero count drops', simple(5), simple(1, 1, { zeroCount: 1 }), true],
     ['a bucket is gone', simple(5, 5, { positiveSpans: [], positiveBuckets: [] }), simple(2), true],
     ['buckets become custom', custom(5), simple(1), true],
+    [
+      'an empty bucket is gone, and a populated one after it',
+      simple(9),
+      { ...simple(1), count: 5, positiveSpans: [{ offset: 1, length: 3 }], positiveBuckets: [1, 0, 4] },
+      true,
+    ],
     ['other bounds, no drop in common ones', custom(5, [1, 7]), custom(5), false],
     ['other bounds, with a drop', custom(5, [7]), { ...custom(9), count: 1 }, true],
   ]

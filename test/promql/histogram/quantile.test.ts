@@ -77,6 +77,9 @@ describe('nativeQuantile', () => {
       nans: 'skewed higher',
     })
     expect(nativeQuantile(0.1, { ...MIXED, sum: Number.NaN }).nans).toBe('none')
+    const onlyNans = { ...EMPTY_HISTOGRAM, count: 3, sum: Number.NaN }
+    expect(nativeQuantile(0, onlyNans)).toStrictEqual({ value: Number.NaN, nans: 'skewed higher' })
+    expect(nativeQuantile(0.5, onlyNans).nans).toBe('result is NaN')
   })
 
   it('never falls, and is the inverse of a fraction', () => {
