@@ -49,12 +49,15 @@ export class Annotations {
   private readonly entries = new Map<string, { level: Level; text: string; start: number }>()
   private readonly monotonicityFixes = new Map<string, MonotonicityFixes>()
   private readonly query: string
+  /** How often something was told, also what was told before. */
+  told = 0
 
   constructor(query: string) {
     this.query = query
   }
 
   private add(level: Level, text: string, place: Place): void {
+    this.told++
     const { start } = place
     const key = `${start} ${text}`
     if (!this.entries.has(key)) this.entries.set(key, { level, text, start })
@@ -174,6 +177,7 @@ export class Annotations {
       '(see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)' +
       forMetric(metricName)
     const key = `${place.start} ${text}`
+    this.told++
     const fixes = this.monotonicityFixes.get(key)
     if (fixes === undefined) {
       const { start } = place

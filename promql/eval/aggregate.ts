@@ -249,33 +249,65 @@ function takeHistograms(
   return countPresent(column)
 }
 
-/** sum, avg, count, group, min, max, stddev, stdvar. */
-export function aggregate(node: AggregateNode, input: Operator): Operator {
-  const { op } = node.expr
-  const { context, frame } = input
-  const { add, finish } = AGGREGATIONS[op]!
-  const { labels, groupOf } = groupSeries(node, input)
-  const groups: (Group | undefined)[] = new Array(labels.length)
-  const drops = new Uint8Array(labels.length)
-  const column = new Column(frame.count)
-  for (let i = 0; i < input.size; i++) {
-    let found = input.fill(i, column)
-    if (found === 0) continue
-    const g = groupOf[i]
+/** One aggregation at work. */
+class Aggregation {
+  private readonly node: AggregateNode
+  private readonly input: Operator
+  private readonly grouping: Grouping
+  private readonly groups: (Group | undefined)[]
+  private readonly drops: Uint8Array
+
+  constructor(node: AggregateNode, input: Operator) {
+    this.node = node
+    this.input = input
+    this.grouping = groupSeries(node, input)
+    this.groups = new Array(this.grouping.labels.length)
+    this.drops = new Uint8Array(this.grouping.labels.length)
+  }
+
+  /** Adds series i of the input, which has `found` samples. May take histograms out of the column. */
+  add(i: number, column: Column, found: number): void {
+    const { node, input, groups } = this
+    const { op } = node.expr
+    const { context, frame } = input
+    const g = this.grouping.groupOf[i]
     groups[g] ??= newGroup(context, op, frame.count)
     const group = groups[g]
-    if (input.drops[i] !== 0) drops[g] = 1
+    if (input.drops[i] !== 0) this.drops[g] = 1
+    let floats = found
     if ((column.mayHaveHistograms || group.histograms !== undefined) && !COUNTING.has(op)) {
-      found = takeHistograms(node, group, column, context, input.labels[i].get(METRIC_NAME))
+      floats = takeHistograms(node, group, column, context, input.labels[i].get(METRIC_NAME))
     }
-    if (found > 0) add(group, column, found === frame.count)
+    if (floats > 0) AGGREGATIONS[op]!.add(group, column, floats === frame.count)
+  }
+
+  finish(): Operator {
+    const { context, frame } = this.input
+    const columns = this.groups.map((group) => {
+      if (group === undefined) return undefined
+      AGGREGATIONS[this.node.expr.op]!.finish(group)
+      group.histograms?.finish(group.out)
+      return group.out
+    })
+    return new MaterializedOperator(context, frame, this.grouping.labels, Array.from(columns), this.drops)
+  }
+}
+
+/** sum, avg, count, group, min, max, stddev, stdvar: one or several of one input, in one pass over it. */
+export function aggregate(nodes: readonly AggregateNode[], input: Operator): Operator[] {
+  const aggregations = nodes.map((node) => new Aggregation(node, input))
+  const column = new Column(input.frame.count)
+  const copy = nodes.length > 1 ? new Column(input.frame.count) : column
+  for (let i = 0; i < input.size; i++) {
+    const found = input.fill(i, column)
+    if (found === 0) continue
+    for (const aggregation of aggregations) {
+      // An aggregation may take the histograms out of its column.
+      const hasOwn = aggregations.length > 1 && column.mayHaveHistograms
+      if (hasOwn) copy.copyFrom(column)
+      aggregation.add(i, hasOwn ? copy : column, found)
+    }
   }
   input.release()
-  const columns = groups.map((group) => {
-    if (group === undefined) return undefined
-    finish(group)
-    group.histograms?.finish(group.out)
-    return group.out
-  })
-  return new MaterializedOperator(context, frame, labels, Array.from(columns), drops)
+  return aggregations.map((aggregation) => aggregation.finish())
 }

@@ -25,6 +25,11 @@ export interface RunLimits {
   readonly memory: QueryMemory
 }
 
+export interface SampleCounts {
+  readonly queryable: number
+  readonly read: number
+}
+
 /** Bytes of a place in a column. */
 const CELL_BYTES = 9
 
@@ -103,6 +108,21 @@ export class EvalContext {
   freeColumns(columns: number, count: number): void {
     this.heldCells -= columns * count
     this.limits.memory.give(columns * count * CELL_BYTES)
+  }
+
+  /** Samples counted so far. */
+  sampleCounts(): SampleCounts {
+    return { queryable: this.totalQueryableSamples, read: this.samplesRead }
+  }
+
+  countsSince({ queryable, read }: SampleCounts): SampleCounts {
+    return { queryable: this.totalQueryableSamples - queryable, read: this.samplesRead - read }
+  }
+
+  /** Counts as upstream does, which evaluates for each place what is evaluated once here. */
+  count({ queryable, read }: SampleCounts): void {
+    this.totalQueryableSamples += queryable
+    this.samplesRead += read
   }
 
   /** Counts work; from time to time throws QueryError when the query was cancelled or its time is up. */

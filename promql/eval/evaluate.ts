@@ -1,10 +1,11 @@
 /** From the nodes of a plan to operators: one place that says which operator does what. */
 import type { AggregateNode, BinaryNode, CallNode, PlanNode, SubqueryNode } from '../plan/plan.ts'
+import type { SharedPart, Sharing } from '../plan/shared.ts'
 import { valueType } from '../syntax/ast.ts'
 import { aggregate } from './aggregate.ts'
 import { aggregateQuantile, aggregateSelection } from './aggregate-k.ts'
 import { applyToScalars } from './binary-operators.ts'
-import type { EvalContext } from './context.ts'
+import type { EvalContext, SampleCounts } from './context.ts'
 import { countValues } from './count-values.ts'
 import { negate, vectorScalar } from './elementwise.ts'
 import type { Evaluation, QueryTimes } from './evaluation.ts'
@@ -18,20 +19,37 @@ import { constantScalar, Scalar } from './scalar.ts'
 import { SCALAR_FUNCTIONS } from './scalar-functions.ts'
 import { SelectorOperator } from './selector.ts'
 import { setOperator } from './set-operators.ts'
+import { SharedVector } from './shared-vector.ts'
 import { SmoothedSelectorOperator } from './smoothed-selector.ts'
 import { VECTOR_FUNCTIONS } from './vector-functions.ts'
 
 export class Evaluator implements Evaluation {
   readonly context: EvalContext
   readonly times: QueryTimes
+  private readonly sharing: Sharing
+  private readonly shared = new Map<SharedPart, SharedVector>()
+  /** Results of aggregations that were worked out together with another one. */
+  private readonly waiting = new Map<AggregateNode, { operator: Operator; counts: SampleCounts }>()
 
-  constructor(context: EvalContext, times: QueryTimes) {
+  constructor(context: EvalContext, times: QueryTimes, sharing: Sharing) {
     this.context = context
     this.times = times
+    this.sharing = sharing
   }
 
   /** The operator of a node that is an instant vector. Throws QueryError. */
   vector(node: PlanNode): Operator {
+    const part = this.sharing.parts.get(node)
+    if (part === undefined) return this.operator(node)
+    let vector = this.shared.get(part)
+    if (vector === undefined) {
+      vector = new SharedVector(this.context, part.uses)
+      this.shared.set(part, vector)
+    }
+    return vector.take(() => this.operator(node))
+  }
+
+  private operator(node: PlanNode): Operator {
     switch (node.kind) {
       case 'selector':
         return node.expr.smoothed
@@ -148,8 +166,28 @@ export class Evaluator implements Evaluation {
         return limitRatio(node, this.vector(node.inner), ratio)
       }
       default:
-        return aggregate(node, this.vector(node.inner))
+        return this.onePass(node)
     }
+  }
+
+  /** An aggregation, together with others over the same vector. */
+  private onePass(node: AggregateNode): Operator {
+    const siblings = this.sharing.siblings.get(node)
+    if (siblings === undefined) return aggregate([node], this.vector(node.inner))[0]
+    const { context, waiting } = this
+    const known = waiting.get(node)
+    if (known !== undefined) {
+      waiting.delete(node)
+      context.count(known.counts)
+      return known.operator
+    }
+    const before = context.sampleCounts()
+    const operators = aggregate(siblings, this.vector(siblings[siblings.length - 1].inner))
+    const counts = context.countsSince(before)
+    for (const [i, sibling] of siblings.entries()) {
+      if (sibling !== node) waiting.set(sibling, { operator: operators[i], counts })
+    }
+    return operators[siblings.indexOf(node)]
   }
 
   /** The text of a node that is a string. */

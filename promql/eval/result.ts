@@ -26,7 +26,7 @@ export function evaluatePlan(
   type: ValueType,
   steps: StepRange,
 ): QueryValue {
-  const evaluator = new Evaluator(context, steps)
+  const evaluator = new Evaluator(context, steps, plan.sharing)
   const { root } = plan
   const timeMs = steps.startMs
   const isInstant = steps.stepMs === 0

@@ -15,6 +15,7 @@ import type {
   Unary,
   VectorSelector,
 } from '../syntax/ast.ts'
+import type { Sharing } from './shared.ts'
 
 /** The steps at which a part of the tree is evaluated. */
 export class Frame {
@@ -143,6 +144,7 @@ export type PlanNode =
 export interface Plan {
   readonly root: PlanNode
   readonly selections: readonly Selection[]
+  readonly sharing: Sharing
   /** Closed range that covers all selections; [0, 0] without any. */
   readonly mint: number
   readonly maxt: number

@@ -10,9 +10,11 @@ import type {
   TimeModifiers,
   VectorSelector,
 } from '../syntax/ast.ts'
+import { printMatcher } from '../syntax/printer.ts'
 import { type DurationScope, durationMs } from './duration.ts'
 import { infoModifiers, infoSelector } from './info.ts'
 import { Frame, type Plan, type PlanNode, type Selection } from './plan.ts'
+import { findSharing } from './shared.ts'
 import { statsOnlySelectors } from './stats-only.ts'
 
 export interface PrepareOptions {
@@ -62,6 +64,8 @@ class Planner {
   private readonly options: PrepareOptions
   private readonly scope: DurationScope
   private readonly selections: Selection[] = []
+  /** Equal selections are read once. */
+  private readonly selectionOf = new Map<string, number>()
   private statsOnly: ReadonlySet<VectorSelector> = new Set()
   private readonly invariants = new Map<Expr, boolean>()
 
@@ -82,7 +86,7 @@ class Planner {
       maxt = Math.max(maxt, selection.maxt)
     }
     if (mint > maxt) mint = maxt = 0
-    return { root, selections: this.selections, mint, maxt }
+    return { root, selections: this.selections, sharing: findSharing(root), mint, maxt }
   }
 
   /** `func` is the nearest function or aggregation around the expression. */
@@ -235,6 +239,19 @@ class Planner {
     const hints = { func, stepMs: this.options.stepMs, rangeMs, labelsOnly: false }
     const mint = refMs[0] - spanMs + 1
     const maxt = refMs[refMs.length - 1] + aheadMs
-    return this.selections.push({ matchers: expr.matchers, mint, maxt, hints }) - 1
+    const text = expr.matchers.map(printMatcher).join()
+    const key = `${mint} ${maxt} ${text}`
+    let selection = this.selectionOf.get(key)
+    if (selection === undefined) {
+      selection = this.selections.push({ matchers: expr.matchers, mint, maxt, hints }) - 1
+      this.selectionOf.set(key, selection)
+      return selection
+    }
+    const known = this.selections[selection]
+    // What only one of several readers means to do is no hint.
+    if (known.hints.func !== func || known.hints.rangeMs !== rangeMs) {
+      this.selections[selection] = { ...known, hints: { ...hints, func: '', rangeMs: 0 } }
+    }
+    return selection
   }
 }
