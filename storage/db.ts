@@ -378,14 +378,19 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
           joinBytesMin: WRITTEN_BYTES_MIN,
           joinBoundaries: tombstones.all.map(({ finalGeneration }) => finalGeneration),
         },
-        tombstones: tombstones.all,
+        order: {
+          ids: catalog.ids.words,
+          tombstones: tombstones.all,
+          highestTombstone: tombstones.highest,
+          retentionMs: this.keeper.retention.timeMs,
+        },
         folders: generations.map(() => {
           const id = catalog.takeId()
           return { id, folder: catalog.temporaryFolder(id) }
         }),
       })
       for (const note of damage) this.damage.add(note)
-      for (const meta of written) await catalog.commit(meta)
+      for (const { id, metas } of written) await catalog.commitGroup(id, metas)
       const tables = new Map<number, SeriesTable>()
       replayed = roots.map((rootAt) => new Generation(slab, rootAt, tables))
     }

@@ -2,6 +2,7 @@
  * Looks into a data folder from outside, without LevelDB on any of its files and without changing one: also while a server
  * runs on it. What changes under the reading is read once more.
  */
+import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlockPages } from './block/block-pages.ts'
@@ -40,21 +41,34 @@ export interface FoundBlock {
 export async function openBlocks(path: string, onDamage: (note: DamageNote) => void): Promise<FoundBlock[]> {
   const cache = new PageCache(CACHE_BYTES)
   const blocks: FoundBlock[] = []
-  for (const name of (await namesIn(join(path, 'blocks'))).sort()) {
-    if (!/^[0-9a-f]{8}$/.test(name)) continue
-    const folder = join(path, 'blocks', name)
-    const found = { id: Number.parseInt(name, 16), folder, bytes: await diskBytes(folder) }
+  for (const { id, folder } of await blockFolders(path)) {
+    const found = { id, folder, bytes: await diskBytes(folder) }
     try {
       const pages = await BlockPages.open(folder, onDamage, cache)
       blocks.push({ ...found, pages, fault: undefined })
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       // One that a running server removed meanwhile is none.
-      if ((await namesIn(join(path, 'blocks'))).includes(name))
-        blocks.push({ ...found, pages: undefined, fault: error.message })
+      if (existsSync(folder)) blocks.push({ ...found, pages: undefined, fault: error.message })
     }
   }
   return blocks
+}
+
+/** Also those of a group that a crash left on its way. */
+async function blockFolders(path: string): Promise<{ id: number; folder: string }[]> {
+  const parent = join(path, 'blocks')
+  const folders: { id: number; folder: string }[] = []
+  for (const name of await namesIn(parent)) {
+    const places = name.endsWith('.group')
+      ? (await namesIn(join(parent, name))).map((inner) => join(name, inner))
+      : [name]
+    for (const place of places) {
+      const id = /^(?:[0-9a-f]{8}\.group\/)?([0-9a-f]{8})$/.exec(place)?.[1]
+      if (id !== undefined) folders.push({ id: Number.parseInt(id, 16), folder: join(parent, place) })
+    }
+  }
+  return folders.sort((a, b) => a.id - b.id)
 }
 
 /** Which of the blocks are replaced by another one, and only wait to be removed. */

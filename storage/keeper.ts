@@ -191,17 +191,23 @@ export class Keeper {
     const { generation, finalGeneration } = waiting
     const id = catalog.takeId()
     const folder = catalog.temporaryFolder(id)
-    const origin = { firstGeneration: generation.number, finalGeneration, sources: [], level: 0 }
     try {
-      const meta = await run({
+      const metas = await run({
         kind: 'write',
         rootAt: generation.rootAt,
         commit: head.directory.commit,
-        folder,
-        origin: { id, ...origin, tombstone: tombstones.highest },
-        tombstones: tombstones.all,
+        order: {
+          folder,
+          id,
+          ids: catalog.ids.words,
+          firstGeneration: generation.number,
+          finalGeneration,
+          tombstones: tombstones.all,
+          highestTombstone: tombstones.highest,
+          retentionMs: this.retention.timeMs,
+        },
       })
-      if (meta !== undefined) await catalog.commit(meta)
+      if (metas.length > 0) await catalog.commitGroup(id, metas)
     } catch (error) {
       // Also should the thread have died: the next try is another folder.
       await rm(folder, { recursive: true, force: true })

@@ -10,8 +10,7 @@ import type { BlockMeta } from './block/format.ts'
 import { holdsHidden, type MergeOutcome, type MergeTask, mergeBlocks } from './block/merge.ts'
 import { Pace } from './block/pace.ts'
 import type { Tombstone } from './block/tombstones.ts'
-import { writeGeneration } from './block/write-generation.ts'
-import type { BlockOrigin } from './block/writer.ts'
+import { type WriteOrder, writeGeneration } from './block/write-generation.ts'
 import { BlockSource } from './head/block-source.ts'
 import { type ReplayLimits, type ReplayResult, replayGenerations } from './head/replay.ts'
 import { Slab } from './slab/slab.ts'
@@ -24,9 +23,10 @@ export interface ReplayTask {
   walPath: string
   generations: readonly number[]
   limits: ReplayLimits
-  tombstones: readonly Tombstone[]
-  /** Where blocks are written: one folder a generation of the log, with the id of the block. */
-  folders: readonly { id: number; folder: string }[]
+  /** How blocks are written. */
+  order: Omit<WriteOrder, 'folder' | 'id' | 'firstGeneration' | 'finalGeneration'>
+  /** Where: one folder a generation of the log, with the id of its first block. */
+  folders: readonly Pick<WriteOrder, 'id' | 'folder'>[]
 }
 
 /** Writes a closed generation into a new folder. */
@@ -35,9 +35,7 @@ export interface WriteTask {
   rootAt: number
   /** The newest commit of all. */
   commit: number
-  folder: string
-  origin: BlockOrigin
-  tombstones: readonly Tombstone[]
+  order: WriteOrder
 }
 
 /** Makes one block of several, or one anew without what is hidden of it. */
@@ -56,9 +54,10 @@ export interface CheckTask {
 export type UpkeepTask = ReplayTask | WriteTask | MergeBlocksTask | CheckTask
 
 export interface UpkeepResults {
-  replay: ReplayResult & { written: BlockMeta[] }
-  /** Undefined when nothing was left to write: then there is no folder. */
-  write: BlockMeta | undefined
+  /** `written`: the blocks of a generation each, with the id that their folder has. */
+  replay: ReplayResult & { written: { id: number; metas: BlockMeta[] }[] }
+  /** None when nothing was left to write: then there is no folder. */
+  write: BlockMeta[]
   merge: MergeOutcome
   check: boolean
 }
@@ -86,7 +85,7 @@ export async function runUpkeepTask<T extends UpkeepTask>(
       return (await replay(task, slab, store!, onReplayed)) as ResultOf<T>
     case 'write': {
       const source = new BlockSource(slab, task.rootAt, task.commit)
-      return (await writeGeneration(source, task.folder, task.origin, task.tombstones)) as ResultOf<T>
+      return (await writeGeneration(source, task.order)) as ResultOf<T>
     }
     case 'merge':
       return (await mergeBlocks(task.task, {
@@ -104,7 +103,7 @@ async function replay(
   store: Store,
   onReplayed: (done: number) => void,
 ): Promise<UpkeepResults['replay']> {
-  const written: BlockMeta[] = []
+  const written: UpkeepResults['replay']['written'] = []
   const folders = [...task.folders]
   const result = await replayGenerations(
     store,
@@ -115,16 +114,15 @@ async function replay(
     async (generation, finalGeneration) => {
       const { id, folder } = folders.shift()!
       const source = new BlockSource(slab, generation.rootAt, 0)
-      const origin: BlockOrigin = {
+      const firstGeneration = generation.number
+      const metas = await writeGeneration(source, {
+        ...task.order,
         id,
-        firstGeneration: generation.number,
+        folder,
+        firstGeneration,
         finalGeneration,
-        sources: [],
-        level: 0,
-        tombstone: task.tombstones.at(-1)?.number ?? 0,
-      }
-      const meta = await writeGeneration(source, folder, origin, task.tombstones)
-      if (meta !== undefined) written.push(meta)
+      })
+      if (metas.length > 0) written.push({ id, metas })
     },
   )
   return { ...result, written }

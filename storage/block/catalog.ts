@@ -3,18 +3,22 @@
  *
  *   <path>/blocks/<id>       a block; its id in 8 hexadecimal digits
  *   <path>/blocks/<id>.tmp   being written, or being removed: counts for nothing, and is removed at the next start
+ *   <path>/blocks/<id>.group/<id>   blocks that were committed together, on their way to their places
  *   <path>/quarantine/<id>   blocks that could not be opened; nobody removes them
  *
- * The rename from `<id>.tmp` is the commit of a block. At a start a block that another one names as its source is
+ * The rename from `<id>.tmp` is the commit of a block. Several blocks of one generation are written into one `<id>.tmp`, and its
+ * rename to `<id>.group` is the commit of them all: the next start moves out what is still in there. At a start a block that another one names as its source is
  * replaced by that one, and removed. Ids ascend. An id is above all that are there in whatever state, and above all that are
  * named as sources: or a new block would be taken for one that is replaced.
  *
  * One object a data folder, in one thread.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
 import { compareArrival } from './arrival.ts'
+import { BlockIds } from './block-ids.ts'
 import { diskBytes } from './disk-size.ts'
 import type { BlockMeta } from './format.ts'
 
@@ -41,9 +45,9 @@ export interface CatalogHold {
 
 const BLOCK_NAME = /^[0-9a-f]{8}$/
 const TEMPORARY_NAME = /^[0-9a-f]{8}\.tmp$/
+const GROUP_NAME = /^[0-9a-f]{8}\.group$/
 /** Others set their own things aside there. */
 const QUARANTINE_NAME = /^[0-9a-f]{8}(-\d+)?$/
-const ID_MAX = 2 ** 32 - 1
 
 /** The name of a block's folder. */
 export function blockName(id: number): string {
@@ -51,6 +55,7 @@ export function blockName(id: number): string {
 }
 
 export class BlockCatalog {
+  readonly ids = new BlockIds()
   private readonly options: CatalogOptions
   private readonly blocksPath: string
   private readonly quarantinePath: string
@@ -58,7 +63,6 @@ export class BlockCatalog {
   private listed: readonly CatalogBlock[] = []
   /** Replaced or dropped, but their folders are there still. */
   private readonly leaving = new Map<number, CatalogBlock>()
-  private lastId = 0
   private holds = 0
   private readonly waiting: (() => void)[] = []
 
@@ -91,15 +95,14 @@ export class BlockCatalog {
 
   /** For a new block. Not given again, whatever becomes of it. */
   takeId(): number {
-    if (this.lastId >= ID_MAX) throw new RangeError('no more ids for blocks')
-    return ++this.lastId
+    return this.ids.take()
   }
 
   folderOf(id: number): string {
     return join(this.blocksPath, blockName(id))
   }
 
-  /** Where a block is written. */
+  /** Where a block is written, or the blocks of a generation. */
   temporaryFolder(id: number): string {
     return `${this.folderOf(id)}.tmp`
   }
@@ -120,6 +123,38 @@ export class BlockCatalog {
     const replaced = this.drop(meta.sources)
     this.listed = [...this.listed, block].sort(compareArrival)
     return replaced
+  }
+
+  /**
+   * Gives blocks of one generation their places, which lie finished and synced in the temporary folder of this id, each in a
+   * folder by its name, and are all that is in there. After a crash all of them count or none. When it rejects, nothing has
+   * changed. Requires: at least one. Throws WRITE_FAILED.
+   */
+  async commitGroup(id: number, metas: readonly BlockMeta[]): Promise<void> {
+    const temporary = this.temporaryFolder(id)
+    const blocks: CatalogBlock[] = []
+    for (const meta of metas)
+      blocks.push({ ...meta, bytes: await diskBytes(join(temporary, blockName(meta.id))) })
+    const names = metas.map((meta) => blockName(meta.id))
+    // One alone is committed by its own rename.
+    const group = metas.length === 1 ? temporary : `${this.folderOf(id)}.group`
+    const moved: string[] = []
+    try {
+      if (group !== temporary) {
+        await rename(temporary, group)
+        await syncFolder(this.blocksPath)
+      }
+      for (const name of names) {
+        await rename(join(group, name), join(this.blocksPath, name))
+        moved.push(name)
+      }
+      await syncFolder(this.blocksPath)
+      await rmdir(group)
+    } catch (error) {
+      await this.moveBack(group, moved, temporary)
+      throw writeFailed(`cannot commit blocks ${names.join(', ')}`, error)
+    }
+    this.listed = [...this.listed, ...blocks].sort(compareArrival)
   }
 
   /** Takes blocks out of the list; returns those that were in it, which are to be given to `remove`. */
@@ -185,6 +220,9 @@ export class BlockCatalog {
   }
 
   private async read(): Promise<void> {
+    for (const name of await readdir(this.blocksPath)) {
+      if (GROUP_NAME.test(name)) await this.finishGroup(join(this.blocksPath, name))
+    }
     const ids: number[] = []
     for (const name of await readdir(this.blocksPath)) {
       if (BLOCK_NAME.test(name)) ids.push(Number.parseInt(name, 16))
@@ -234,7 +272,21 @@ export class BlockCatalog {
   }
 
   private note(ids: Iterable<number>): void {
-    for (const id of ids) this.lastId = Math.max(this.lastId, id)
+    for (const id of ids) this.ids.note(id)
+  }
+
+  /** A group that was committed, and then came a crash. */
+  private async finishGroup(group: string): Promise<void> {
+    for (const name of await readdir(group)) await rename(join(group, name), join(this.blocksPath, name))
+    await syncFolder(this.blocksPath)
+    await rmdir(group)
+  }
+
+  /** Undoes what was done of a commit. The group counts as long as it has its name, so that goes last. */
+  private async moveBack(group: string, moved: readonly string[], temporary: string): Promise<void> {
+    if (!existsSync(group)) return
+    for (const name of moved) await rename(join(this.blocksPath, name), join(group, name))
+    if (group !== temporary) await rename(group, temporary)
   }
 
   private async syncOrTakeBack(id: number): Promise<void> {

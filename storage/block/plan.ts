@@ -43,7 +43,7 @@ const WINDOWS_MS = [2 * HOUR_MS, 8 * HOUR_MS, DAY_MS, 3 * DAY_MS, 9 * DAY_MS, 27
 /** As upstream: no block spans over 31 days. */
 const SPAN_MAX_MS = 31 * DAY_MS
 /** What a block may be longer than its window: generations are not aligned, and samples come up to an hour late. */
-const SLACK_MS = HOUR_MS
+export const WINDOW_SLACK_MS = HOUR_MS
 /** A window is made one block if its largest one is at most this share of it. */
 const LARGEST_SHARE = 3 / 4
 /** So many blocks in a window are too many, whatever their sizes. */
@@ -67,7 +67,7 @@ export function planMerge<B extends PlannedBlock>(
     .filter(({ maxt }) => maxt === newest)
     .reduce((last, block) => Math.max(last, middle(block)), Number.NEGATIVE_INFINITY)
   const planner = new Planner(all, limits)
-  for (const windowMs of windowsFor(limits.retentionMs)) {
+  for (const windowMs of mergeWindows(limits.retentionMs)) {
     for (const { start, members } of windowsOf(planner.settled, windowMs)) {
       const isOver = start + windowMs <= newestMiddle
       const plan = (isOver ? planner.whole(members) : undefined) ?? planner.crowd(members)
@@ -77,9 +77,10 @@ export function planMerge<B extends PlannedBlock>(
   return undefined
 }
 
-function windowsFor(retentionMs: number): number[] {
+/** Lengths of the windows, ascending, in whole milliseconds: each but the first is a multiple of the one before. Never none. */
+export function mergeWindows(retentionMs: number): number[] {
   const spanMax = blockSpanMax(retentionMs)
-  const windows = WINDOWS_MS.filter((windowMs) => windowMs + SLACK_MS <= spanMax)
+  const windows = WINDOWS_MS.filter((windowMs) => windowMs + WINDOW_SLACK_MS <= spanMax)
   return windows.length > 0 ? windows : [Math.max(1, Math.floor(spanMax / 2))]
 }
 
@@ -93,7 +94,7 @@ interface Window<B> {
 function windowsOf<B extends PlannedBlock>(blocks: readonly B[], windowMs: number): Window<B>[] {
   const windows = new Map<number, B[]>()
   for (const block of blocks) {
-    if (block.maxt - block.mint > windowMs + SLACK_MS) continue
+    if (block.maxt - block.mint > windowMs + WINDOW_SLACK_MS) continue
     const start = Math.floor(middle(block) / windowMs) * windowMs
     const members = windows.get(start)
     if (members === undefined) windows.set(start, [block])

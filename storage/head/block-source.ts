@@ -47,12 +47,19 @@ export class BlockSource {
     return new Labels(pairs)
   }
 
-  /** Puts all samples of a series into `into`, which is cleared first; there may be none. */
-  read(position: number, into: SampleColumns): void {
+  /**
+   * Puts the samples of a series with times in [mint, maxt], left out all, into `into`, which is cleared first; there may
+   * be none.
+   */
+  read(
+    position: number,
+    into: SampleColumns,
+    mint = Number.NEGATIVE_INFINITY,
+    maxt = Number.POSITIVE_INFINITY,
+  ): void {
     into.clear()
     const { generation, commit } = this
-    const at = generation.rowAt(this.order[position])
-    readRow(generation, at, commit, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, into)
+    readRow(generation, generation.rowAt(this.order[position]), commit, mint, maxt, into)
   }
 }
 

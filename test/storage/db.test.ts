@@ -17,6 +17,7 @@ import { PageBuilder, pageKey, sealPage } from '../../storage/wal/record.ts'
 import { append, dump, labelsOf, storageSuite } from '../conformance/storage.suite.ts'
 import { memoryFolder } from '../harness/memory-folder.ts'
 
+const HOUR = 3_600_000
 const ALL = [new Matcher('__name__', '!=', '')]
 let path: string
 
@@ -260,6 +261,38 @@ describe('Database', () => {
     db = await open()
     expect(db.replayStatus).toEqual({ total: 1, done: 1 })
     expect(await dump(db, ALL)).toEqual(after)
+    await db.close()
+  })
+
+  it.each([false, true])('makes a block a window of late samples (in a thread: %s)', async (isThreaded) => {
+    const limits = { outOfOrderWindowMs: 1000 * HOUR }
+    let db = await open({ limits, isThreaded })
+    await append(db, [
+      ['a', 900 * HOUR, 1],
+      ['b', 900 * HOUR, 2],
+    ])
+    await append(db, [
+      ['a', 100 * HOUR, 3],
+      ['b', 898 * HOUR, 4],
+      ['b', 100 * HOUR + 1, 5],
+      ['a', 899 * HOUR, 6],
+      ['c', 900 * HOUR + 1, 7],
+    ])
+    const before = await dump(db, ALL)
+    db.cut()
+    await db.settle()
+    expect(db.blocks.map(({ mint, maxt, samples }) => [mint, maxt, samples])).toEqual([
+      [100 * HOUR, 100 * HOUR + 1, 2],
+      [898 * HOUR, 899 * HOUR, 2],
+      [900 * HOUR, 900 * HOUR + 1, 3],
+    ])
+    expect(db.blocks.every(({ firstGeneration, level }) => firstGeneration === 1 && level === 0)).toBe(true)
+    expect((await readdir(join(path, 'narthex', 'blocks'))).length).toBe(3)
+    expect(await dump(db, ALL)).toEqual(before)
+    await db.close()
+    db = await open({ limits, isThreaded })
+    expect(db.replayStatus.total).toBe(1)
+    expect(await dump(db, ALL)).toEqual(before)
     await db.close()
   })
 

@@ -9,6 +9,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
+import { blockSpanMax } from '../../storage/block/plan.ts'
 import { Database } from '../../storage/db.ts'
 import { APPENDED, type AppendOutcome } from '../../storage/errors.ts'
 import type { Querier, Storage } from '../../storage/interface.ts'
@@ -34,6 +35,8 @@ import { type Prng, prng, testSeed } from '../harness/prng.ts'
 const OPERATIONS = Number(process.env.OPERATIONS ?? 400)
 const SEEDS = Number(process.env.SEEDS ?? 5)
 const HOUR_MS = 3_600_000
+/** How late samples may be; neighbouring seeds have all of them. */
+const WINDOWS_MS = [0, 600_000, 2 * HOUR_MS, 30 * HOUR_MS, 900 * HOUR_MS]
 const KEEP_ALL = { timeMs: 0, sizeBytes: 0, percentage: 0 }
 
 interface Row {
@@ -96,7 +99,7 @@ class History {
   constructor(seed: number) {
     this.random = prng(seed)
     this.where = `SEED=${seed}`
-    this.windowMs = this.random.chance(0.5) ? 0 : this.random.pick([600_000, 2 * HOUR_MS, 30 * HOUR_MS])
+    this.windowMs = WINDOWS_MS[seed % WINDOWS_MS.length]
     this.memory = new MemoryStorage({ outOfOrderWindowMs: this.windowMs })
   }
 
@@ -170,7 +173,16 @@ class History {
     const rows = Array.from({ length: random.int(1, 12) }, (): Row => {
       const series = `m${random.int(0, 2)} a=${random.int(0, 5)}${random.chance(0.5) ? ` b=${random.int(0, 3)}` : ''}`
       // Mostly now; sometimes late, too late, or the same again.
-      const late = random.pick([1, 1000, 60_000, 3_599_999, 3_600_001, 4_000_000, 20 * HOUR_MS])
+      const late = random.pick([
+        1,
+        1000,
+        60_000,
+        3_599_999,
+        3_600_001,
+        4_000_000,
+        20 * HOUR_MS,
+        800 * HOUR_MS,
+      ])
       const t = random.chance(0.85) ? now : now - late
       if (random.chance(0.05)) {
         const kind = random.chance(0.5) ? KIND_HISTOGRAM : KIND_FLOAT_HISTOGRAM
@@ -209,7 +221,17 @@ class History {
     if (this.random.chance(0.5)) this.db.cut()
     if (this.random.chance(0.5)) await this.db.settle()
     else await this.upkeep()
+    this.checkSpans()
     if (this.random.chance(0.3)) await this.compareSome()
+  }
+
+  /** However late samples came: no block is longer than the window that it was written or merged for. */
+  private checkSpans(): void {
+    for (const { level, mint, maxt } of this.db.blocks) {
+      // A generation with more windows than it may have parts takes longer ones.
+      const spanMax = level === 0 ? 24 * HOUR_MS : blockSpanMax(0)
+      expect(maxt - mint, this.about).toBeLessThanOrEqual(spanMax)
+    }
   }
 
   /** Writing out and merging, with appends and queries between. */

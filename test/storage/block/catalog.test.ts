@@ -1,6 +1,6 @@
 // Goal: after any stop, what was committed is there once, and the rest is gone. Method: folders that stand for blocks (the meta page is
 // a file), put together as a crash would leave them; then the catalog's own steps.
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -190,6 +190,60 @@ describe('a block', () => {
     expect(catalog.blocks[0].tombstone).toBe(4)
     catalog.markClean(1, 6)
     expect(catalog.blocks[0].tombstone).toBe(6)
+  })
+})
+
+describe('blocks of one generation', () => {
+  /** As they are written: in one folder that has the id of the first. */
+  async function writeGroup(catalog: BlockCatalog, count: number): Promise<BlockMeta[]> {
+    const metas = Array.from({ length: count }, (_, i) =>
+      metaOf(catalog.takeId(), { firstGeneration: 7, finalGeneration: 7, mint: i * 10, maxt: i * 10 + 9 }),
+    )
+    const folder = `${blockName(metas[0].id)}.tmp`
+    for (const meta of metas) await put(join(folder, blockName(meta.id)), meta)
+    return metas
+  }
+
+  it.each([1, 3])('take their places: %i', async (count) => {
+    const catalog = await open()
+    const metas = await writeGroup(catalog, count)
+    await catalog.commitGroup(1, metas)
+    expect(ids(catalog)).toEqual(metas.map(({ id }) => id))
+    expect(catalog.blocks[0].bytes).toBe(await diskBytes(catalog.folderOf(1)))
+    expect(await folders()).toEqual(metas.map(({ id }) => blockName(id)))
+    expect(ids(await open())).toEqual(ids(catalog))
+  })
+
+  it('do not count before their commit', async () => {
+    await writeGroup(await open(), 3)
+    expect(ids(await open())).toEqual([])
+    expect(await folders()).toEqual([])
+  })
+
+  it.each([0, 1, 2, 3])('all count when %i of three were moved out', async (moved) => {
+    await writeGroup(await open(), 3)
+    const group = join(path, 'blocks', '00000001.group')
+    await rename(join(path, 'blocks', '00000001.tmp'), group)
+    for (const id of [1, 2, 3].slice(0, moved))
+      await rename(join(group, blockName(id)), join(path, 'blocks', blockName(id)))
+    const catalog = await open()
+    expect(ids(catalog)).toEqual([1, 2, 3])
+    expect(await folders()).toEqual(['00000001', '00000002', '00000003'])
+    expect(catalog.takeId()).toBe(4)
+  })
+
+  it.each([1, 3])('stay as they are when they cannot be committed: %i', async (count) => {
+    const catalog = await open()
+    const metas = await writeGroup(catalog, count)
+    // A folder in the way of the last one.
+    const obstacle = join(path, 'blocks', blockName(metas[count - 1].id))
+    await mkdir(join(obstacle, 'x'), { recursive: true })
+    await expect(catalog.commitGroup(1, metas)).rejects.toMatchObject({ code: 'WRITE_FAILED' })
+    expect(ids(catalog)).toEqual([])
+    await rm(obstacle, { recursive: true })
+    expect(await folders()).toEqual(['00000001.tmp'])
+    await catalog.commitGroup(1, metas)
+    expect(ids(catalog)).toEqual(metas.map(({ id }) => id))
   })
 })
 
