@@ -10,11 +10,13 @@ export type HistogramOperation = 'addition' | 'subtraction' | 'aggregation'
 /** What an annotation points at: UTF-8 byte offset of its start in the query. */
 export interface Place {
   readonly start: number
+  readonly end: number
 }
 
 /** All forced fixes of one message: they are told as one. */
 interface MonotonicityFixes {
   readonly start: number
+  readonly end: number
   readonly text: string
   samples: number
   minMs: number
@@ -44,9 +46,14 @@ function formatTime(ms: number): string {
   return new Date(Math.trunc(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z')
 }
 
+/** Of two places with the same text upstream shows that which it evaluates last: an operand after the one before. */
+function isEvaluatedLater(a: Place, b: Place): boolean {
+  return a.end > b.end || (a.end === b.end && a.start < b.start)
+}
+
 export class Annotations {
-  /** By place and text, so that each is told once. */
-  private readonly entries = new Map<string, { level: Level; text: string; start: number }>()
+  /** By text: each is told once, wherever it arises. */
+  private readonly entries = new Map<string, { level: Level; text: string; place: Place }>()
   private readonly monotonicityFixes = new Map<string, MonotonicityFixes>()
   private readonly query: string
   /** How often something was told, also what was told before. */
@@ -58,9 +65,10 @@ export class Annotations {
 
   private add(level: Level, text: string, place: Place): void {
     this.told++
-    const { start } = place
-    const key = `${start} ${text}`
-    if (!this.entries.has(key)) this.entries.set(key, { level, text, start })
+    const known = this.entries.get(text)
+    if (known === undefined || isEvaluatedLater(place, known.place)) {
+      this.entries.set(text, { level, text, place })
+    }
   }
 
   invalidQuantile(phi: number, place: Place): void {
@@ -180,9 +188,9 @@ export class Annotations {
     this.told++
     const fixes = this.monotonicityFixes.get(key)
     if (fixes === undefined) {
-      const { start } = place
+      const { start, end } = place
       const times = { samples: 1, minMs: timeMs, maxMs: timeMs }
-      this.monotonicityFixes.set(key, { start, text, ...times, minBound, maxBound, maxDifference })
+      this.monotonicityFixes.set(key, { start, end, text, ...times, minBound, maxBound, maxDifference })
       return
     }
     fixes.samples++
@@ -205,9 +213,9 @@ export class Annotations {
     this.monotonicityFixes.clear()
     const warnings: string[] = []
     const infos: string[] = []
-    const entries = [...this.entries.values()].sort((a, b) => a.start - b.start)
-    for (const { level, text, start } of entries) {
-      const { line, column } = lineAndColumn(this.query, start)
+    const entries = [...this.entries.values()].sort((a, b) => a.place.start - b.place.start)
+    for (const { level, text, place } of entries) {
+      const { line, column } = lineAndColumn(this.query, place.start)
       const list = level === 'warning' ? warnings : infos
       list.push(`PromQL ${level}: ${text} (${line}:${column})`)
     }

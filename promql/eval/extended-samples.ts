@@ -14,7 +14,7 @@ export function extendedSamples(
   if (!samples.allFloat) {
     throw new QueryError('execution', `${extension!} modifier is not supported with histograms`)
   }
-  const notes = new RangeNotes(context.annotations, { start: 0 })
+  const notes = new RangeNotes(context.annotations, { start: 0, end: 0 })
   const spend = (work: number): void => context.spend(work)
   const { lookbackMs } = context.settings
   const windows = new ExtendedWindows(extension!, refMs, rangeMs, lookbackMs, spend, notes, false)

@@ -207,8 +207,12 @@ class Matcher {
     const duplicates = this.findDuplicates(members, ones)
     const outputs = this.pairUp(members)
     const manies = this.readManySide(outputs, duplicates)
-    if (duplicates !== undefined) this.refuseDuplicates(duplicates, manies)
-    this.checkSteps(outputs, ones, manies)
+    const duplicateStep = duplicates === undefined ? this.count : this.firstDuplicate(duplicates, manies)
+    // Upstream goes step by step, and meets the duplicates of a step before its rivals.
+    this.checkSteps(outputs, ones, manies, duplicateStep)
+    if (duplicates !== undefined && duplicateStep < this.count) {
+      throw this.duplicateError(duplicates.first[duplicateStep] - 1, duplicates.second[duplicateStep] - 1)
+    }
     return new MatchingOperator(node, many, one, ones, manies, outputs)
   }
 
@@ -309,21 +313,15 @@ class Matcher {
     return this.sharing[this.manySignatures[i]] > 1
   }
 
-  /** Throws where the "one" side has two samples of a signature while the other side has any sample. */
-  private refuseDuplicates(
-    duplicates: { first: Int32Array; second: Int32Array },
-    manies: ReadonlyMap<number, Column>,
-  ): void {
+  /** The first step where the "one" side has two samples of a signature while the other side has any; else `count`. */
+  private firstDuplicate({ second }: { second: Int32Array }, manies: ReadonlyMap<number, Column>): number {
     for (let s = 0; s < this.count; s++) {
-      if (duplicates.second[s] === 0) continue
+      if (second[s] === 0) continue
       // With a fill value the other side counts as there, even where it is empty.
-      if (isFilled(this.matching))
-        throw this.duplicateError(duplicates.first[s] - 1, duplicates.second[s] - 1)
-      for (const column of manies.values()) {
-        if (column.present[s] === ABSENT) continue
-        throw this.duplicateError(duplicates.first[s] - 1, duplicates.second[s] - 1)
-      }
+      if (isFilled(this.matching)) return s
+      for (const column of manies.values()) if (column.present[s] !== ABSENT) return s
     }
+    return this.count
   }
 
   private duplicateError(first: number, second: number): QueryError {
@@ -338,11 +336,12 @@ class Matcher {
     )
   }
 
-  /** The rules about several partners at one step, for the series that may break them. */
+  /** The rules about several partners at one of the first `end` steps, for the series that may break them. */
   private checkSteps(
     outputs: readonly Output[],
     ones: readonly (Column | undefined)[],
     manies: ReadonlyMap<number, Column>,
+    end: number,
   ): void {
     const isOneToOne = this.matching.card === 'one-to-one'
     // One-to-one: all of a signature share the one partner. Grouped: only those with equal results do.
@@ -363,7 +362,7 @@ class Matcher {
       for (const { many, one } of pairs) {
         const left = manies.get(many)!
         const right = ones[one]!
-        for (let s = 0; s < this.count; s++) {
+        for (let s = 0; s < end; s++) {
           if (left.present[s] === ABSENT || right.present[s] === ABSENT) continue
           // Upstream does not get as far where samples have no result.
           if (!haveManyResult(this.node, left, right, s)) continue

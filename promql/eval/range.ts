@@ -41,7 +41,7 @@ const COUNTER_ENDING = /_(?:total|sum|count|bucket)$/
 
 /** Where annotations point: at the first argument, whichever it is; for a subquery, as upstream, at the query's start. */
 function placeOf({ args, expr }: CallNode): Place {
-  return args[0].kind === 'subquery' ? { start: 0 } : unwrapParens(expr.args[0])
+  return args[0].kind === 'subquery' ? { start: 0, end: 0 } : unwrapParens(expr.args[0])
 }
 
 class RangeFunctionOperator extends Operator {

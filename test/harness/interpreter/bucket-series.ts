@@ -119,7 +119,7 @@ export function classicQuantile(
   if (at < 0) return { value: sorted.at(-2)!.bound, fix }
   if (at === 0 && sorted[0].bound <= 0) return { value: sorted[0].bound, fix }
   const { bound, count } = sorted[at]
-  if (at === 0) return { value: bound * (rank / count), fix }
+  if (at === 0) return { value: 0 + bound * (rank / count), fix }
   const before = sorted[at - 1]
   const share = (rank - before.count) / (count - before.count)
   return { value: before.bound + (bound - before.bound) * share, fix }

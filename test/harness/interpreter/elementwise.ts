@@ -1,5 +1,5 @@
 /** Functions of one float after the other. */
-import { goMax, goMin } from './floats.ts'
+import { goLog2, goLog10, goMax, goMin } from './floats.ts'
 
 type FloatFunction = (x: number, ...scalars: readonly number[]) => number
 
@@ -25,8 +25,8 @@ export const FLOAT_FUNCTIONS: Readonly<Record<string, FloatFunction>> = {
   exp: Math.exp,
   sqrt: Math.sqrt,
   ln: Math.log,
-  log2: Math.log2,
-  log10: Math.log10,
+  log2: goLog2,
+  log10: goLog10,
   sgn: sign,
   sin: Math.sin,
   cos: Math.cos,

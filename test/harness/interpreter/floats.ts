@@ -80,3 +80,21 @@ export function quantileOf(phi: number, values: readonly number[]): number {
   const weight = rank - Math.floor(rank)
   return sorted[lower] * (1 - weight) + sorted[upper] * weight
 }
+
+/** Go's math.Log2: exact for powers of two, else by the natural logarithm of the fraction in [0.5, 1). */
+export function goLog2(x: number): number {
+  if (!(x > 0) || x === Number.POSITIVE_INFINITY) return Math.log2(x)
+  let exponent = 0
+  let fraction = x
+  for (; fraction >= 1; exponent++) fraction /= 2
+  for (; fraction < 0.5; exponent--) fraction *= 2
+  if (fraction === 0.5) return exponent - 1
+  return Math.log(fraction) * Math.LOG2E + exponent
+}
+
+const LOG10_2 = 0.3010299956639812
+
+/** Go's math.Log10. */
+export function goLog10(x: number): number {
+  return goLog2(x) * LOG10_2
+}

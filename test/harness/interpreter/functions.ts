@@ -7,6 +7,7 @@ import { DATE_FUNCTIONS, DATE_SECONDS_MAX, FLOAT_FUNCTIONS } from './elementwise
 import { compareNaNFirst, goMax, goMin } from './floats.ts'
 import type { NaiveHistogram } from './histogram.ts'
 import { InfoJoin } from './info.ts'
+import { isInvariant } from './invariance.ts'
 import { absentLabels, labelJoin, labelReplace, sortByLabels } from './label-functions.ts'
 import {
   DUPLICATE_LABEL_SET,
@@ -18,7 +19,7 @@ import {
   UndefinedResult,
   type Vector,
 } from './model.ts'
-import { checkUnique, dropName, metricName, withLabel, withoutMetadata } from './naming.ts'
+import { checkUnique, dropName, metricName, withFirstMarks, withLabel, withoutMetadata } from './naming.ts'
 import { nativeFraction, nativeQuantile, nativeVariance } from './native-quantile.ts'
 import { forMetric } from './notes.ts'
 import { WINDOW_FUNCTIONS } from './over-time.ts'
@@ -155,6 +156,7 @@ export class FunctionCall {
 
   private checked(steps: Vector[]): Vector[] {
     if (!this.run.settings.delayedNameRemoval || this.scope.times.length > 1) checkUnique(steps)
+    withFirstMarks(steps)
     return steps
   }
 
@@ -222,8 +224,11 @@ export class FunctionCall {
   }
 
   private sorted(vector: Vector): Element[] {
-    const isInstant = this.run.times.stepMs === 0
-    if (!isInstant) {
+    const { times } = this.run
+    if (this.scope.times.length === 1 && times.endMs > times.startMs && this.scope.isWhole) {
+      throw new UndefinedResult('a sort over a range of one step')
+    }
+    if (this.scope.times.length > 1 && !isInvariant(this.call)) {
       this.notes.warn(
         'sort is ineffective for range queries since results are always ordered by labels',
         this.call.start,

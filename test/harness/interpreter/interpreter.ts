@@ -11,6 +11,7 @@ import type { DataSet } from './data-set.ts'
 import { checkDurations } from './durations.ts'
 import { FunctionCall } from './functions.ts'
 import { multiply } from './histogram.ts'
+import { isInvariant } from './invariance.ts'
 import {
   DUPLICATE_LABEL_SET,
   type Element,
@@ -25,7 +26,7 @@ import {
   type Value,
   type Vector,
 } from './model.ts'
-import { checkUnique, dropName, withoutMetadata } from './naming.ts'
+import { checkUnique, dropName, withFirstMarks, withoutMetadata } from './naming.ts'
 import { type Note, Notes } from './notes.ts'
 import { unparenthesized } from './position.ts'
 import { evaluateSelector, windowsOf } from './selection.ts'
@@ -65,7 +66,7 @@ export function interpret(
   const steps = [times.startMs]
   while (times.stepMs > 0 && steps.at(-1)! + times.stepMs <= times.endMs)
     steps.push(steps.at(-1)! + times.stepMs)
-  const scope: Scope = { run, times: steps }
+  const scope: Scope = { run, times: steps, isWhole: true }
   const isInstant = times.stepMs === 0
   const answer = (type: Answer['type'], series: readonly ResultSeries[], text = ''): Answer => ({
     type,
@@ -170,6 +171,11 @@ function aggregate(expr: Aggregate, scope: Scope): Vector[] {
     return steps
   }
   const params = param?.type === 'scalar' ? param.values : []
+  if (isInvariant(expr) && params.some((value) => !Object.is(value, params[0]))) {
+    throw new UndefinedResult(
+      'upstream takes the first parameter for all steps where the vector is the same at all',
+    )
+  }
   return new Aggregation(expr, scope, params).evaluate(outcome.steps)
 }
 
@@ -188,7 +194,7 @@ function binary(expr: Binary, scope: Scope): Outcome {
     return new Matching(expr, run).evaluate(lhs.steps[i], rhs.steps[i])
   })
   if (!run.settings.delayedNameRemoval || times.length > 1) checkUnique(steps)
-  return { type: 'vector', steps }
+  return { type: 'vector', steps: withFirstMarks(steps) }
 }
 
 function vectorAt(outcome: Outcome, i: number): Vector {

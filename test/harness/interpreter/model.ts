@@ -62,6 +62,8 @@ export interface Run {
 export interface Scope {
   readonly run: Run
   readonly times: readonly number[]
+  /** Whether they are those of the query. */
+  readonly isWhole: boolean
 }
 
 /** What an expression gives, step by step of its scope. */

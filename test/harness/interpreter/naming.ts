@@ -1,6 +1,13 @@
 /** Names that are dropped, and sets of labels that must differ. */
 import { Labels } from '../../../storage/model/labels.ts'
-import { DUPLICATE_LABEL_SET, type Element, InterpreterError, type Settings, type Vector } from './model.ts'
+import {
+  DUPLICATE_LABEL_SET,
+  type Element,
+  InterpreterError,
+  type Settings,
+  UndefinedResult,
+  type Vector,
+} from './model.ts'
 
 const METADATA: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__'])
 
@@ -29,4 +36,18 @@ export function checkUnique(steps: readonly Vector[]): void {
     const keys = new Set(vector.map(({ labels }) => labels.key()))
     if (keys.size < vector.length) throw new InterpreterError(DUPLICATE_LABEL_SET)
   }
+}
+
+/**
+ * The steps as they are. Upstream tells series apart by their labels alone and marks them as they are where they first
+ * appear; throws UndefinedResult where a later step has another mark.
+ */
+export function withFirstMarks(steps: readonly Vector[]): readonly Vector[] {
+  const marks = new Map<string, boolean>()
+  for (const { labels, dropName: mark } of steps.flat()) {
+    const first = marks.get(labels.key()) ?? mark
+    if (first !== mark) throw new UndefinedResult('a series whose name is to be dropped at some steps only')
+    marks.set(labels.key(), first)
+  }
+  return steps
 }

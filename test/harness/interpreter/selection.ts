@@ -138,7 +138,7 @@ export function subqueryTimes(expr: Subquery, { run, times }: Scope): number[] {
 
 function subqueryWindows(expr: Subquery, scope: Scope, evaluate: Evaluate): WindowSeries[] {
   const { run, times } = scope
-  const inner: Scope = { run, times: subqueryTimes(expr, scope) }
+  const inner: Scope = { run, times: subqueryTimes(expr, scope), isWhole: false }
   if (inner.times.length === 0) return []
   const outcome = evaluate(expr.expr, inner)
   if (outcome.type !== 'vector') throw new InterpreterError('a subquery over something else than a vector')

@@ -63,7 +63,7 @@ function dirtyColumn(count: number): Column {
 
 function run(count: number, kernel: (out: Column, notes: RangeNotes) => number): Outcome {
   const annotations = new Annotations('x')
-  const notes = new RangeNotes(annotations, { start: 0 })
+  const notes = new RangeNotes(annotations, { start: 0, end: 0 })
   notes.metricName = 'm'
   const out = dirtyColumn(count)
   const results = resultsOf(out, kernel(out, notes))
