@@ -53,6 +53,7 @@ const FEATURES: EngineFeatures = {
   binopFill: true,
   delayedNameRemoval: true,
   typeAndUnitLabels: true,
+  startTimestamps: true,
 }
 
 class Fuzzer {
@@ -73,7 +74,7 @@ class Fuzzer {
       defaultSubqueryStepMs: SUBQUERY_STEP_MS,
       delayedNameRemoval: hasFeatures,
       typeAndUnitLabels: hasFeatures,
-      useStartTimestamps: false,
+      useStartTimestamps: hasFeatures,
     }
   }
 
@@ -125,7 +126,7 @@ export async function fuzzPromql(options: FuzzOptions): Promise<FuzzOutcome> {
     const data = new DataGenerator(random, {
       baseMs,
       hasHistograms,
-      hasStartTimestamps: false,
+      hasStartTimestamps: hasFeatures,
       isOdd: false,
     }).generate()
     const queries = new QueryGenerator(random, {

@@ -78,15 +78,12 @@ function bordersOf(
     if (value === undefined) return 'incompatible'
     left = { t: startMs, value, startMs: 0 }
   }
-  let right: WindowSample | undefined = last
-  if (last !== undefined && last.t < endMs && next !== undefined) {
+  if (last === undefined) return undefined
+  let right: WindowSample = last
+  if (last.t < endMs && next !== undefined) {
     const value = between(last, next, endMs, isCounter)
     if (value === undefined) return 'incompatible'
     right = { t: endMs, value, startMs: 0 }
-  }
-  if (right === undefined) {
-    // All lies behind the end: the first one stands for both borders.
-    right = next!
   }
   const inner = samples.filter((sample) => isInside(sample) && sample !== left && sample !== right)
   return { left, right, inner }

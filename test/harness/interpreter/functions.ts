@@ -24,7 +24,14 @@ import { nativeFraction, nativeQuantile, nativeVariance } from './native-quantil
 import { forMetric } from './notes.ts'
 import { WINDOW_FUNCTIONS } from './over-time.ts'
 import { argumentStart, unparenthesized } from './position.ts'
-import { type Evaluate, newestSample, referenceTime, seriesOf, windowsOf } from './selection.ts'
+import {
+  type Evaluate,
+  evaluateSelector,
+  newestSample,
+  referenceTime,
+  seriesOf,
+  windowsOf,
+} from './selection.ts'
 
 const KEEPS_NAME: ReadonlySet<string> = new Set(['first_over_time', 'last_over_time'])
 const ANCHORED = ['changes', 'delta', 'increase', 'rate', 'resets']
@@ -266,12 +273,15 @@ export class FunctionCall {
   }
 
   private timestamps(): Vector[] {
-    const isBare = this.argument(0).type === 'vectorSelector'
-    return this.vectors(0).map((vector, i) =>
-      vector.map((element) => {
-        const t = isBare ? element.t : this.scope.times[i]
-        return dropName({ ...element, value: t / 1000 }, this.run.settings)
-      }),
+    const arg = this.argument(0)
+    const { times, run } = this.scope
+    // Of a smoothed selector, too, upstream tells when the newest sample was taken.
+    const steps =
+      arg.type === 'vectorSelector'
+        ? evaluateSelector({ ...arg, smoothed: false }, this.scope)
+        : this.vectors(0).map((vector, i) => vector.map((element) => ({ ...element, t: times[i] })))
+    return steps.map((vector) =>
+      vector.map((element) => dropName({ ...element, value: element.t / 1000 }, run.settings)),
     )
   }
 

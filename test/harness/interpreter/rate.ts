@@ -135,7 +135,11 @@ export function extrapolatedRate(
   const first = samples[0]
   const last = samples.at(-1)!
   const startsInside =
-    isCounter && place.settings.useStartTimestamps && first.startMs > startMs && first.startMs < first.t
+    isCounter &&
+    place.settings.useStartTimestamps &&
+    first.startMs !== 0 &&
+    first.startMs > startMs &&
+    first.startMs < first.t
   if (samples.length < 2 && !startsInside) return undefined
   let result: Value | undefined =
     histograms.length > 0
