@@ -124,7 +124,7 @@ class HistogramEvaluation {
   /** A float is the count of a bucket, and needs a bound. */
   private tellBadLabel(labels: Labels, { present }: Column): void {
     if (!present.includes(PRESENT_FLOAT)) return
-    this.context.annotations.badBucketLabel(labels.get('le'), labels.get(METRIC_NAME), this.place)
+    this.context.annotations.badBucketLabel(labels.get('le'), this.nameOf(labels), this.place)
   }
 
   /** Where `classic` has the same histogram too, neither is taken. */
@@ -136,7 +136,7 @@ class HistogramEvaluation {
       if (column.present[s] !== PRESENT_HISTOGRAM) continue
       if (classic !== undefined && classic[s] !== ABSENT) {
         classic[s] = ABSENT
-        this.context.annotations.mixedClassicNative(labels.get(METRIC_NAME), this.place)
+        this.context.annotations.mixedClassicNative(metricName, this.place)
         continue
       }
       for (let k = 0; k < this.fn.outputs; k++) {

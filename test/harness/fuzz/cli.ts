@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { type FuzzOutcome, fuzzPromql } from './promql-fuzz.ts'
 
 const USAGE =
-  'usage: npm run fuzz -- promql [--seed S] [--count N] [--seconds T] [--features] [--floats] [--differences N] [--prometheus]'
+  'usage: npm run fuzz -- promql [--seed S] [--count N] [--seconds T] [--features] [--floats] [--differences N]'
 
 function print({ evaluations, answered, open, differences }: FuzzOutcome): void {
   for (const { seed, script, message } of differences) {

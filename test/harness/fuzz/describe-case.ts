@@ -3,6 +3,7 @@ import { formatDuration } from '../../../promql/syntax/duration.ts'
 import { formatFloat } from '../../../promql/syntax/go-format.ts'
 import type { FloatHistogram } from '../../../storage/model/histogram.ts'
 import type { DataSample, DataSet } from '../interpreter/data-set.ts'
+import { type Buckets, fromFloatHistogram } from '../interpreter/histogram.ts'
 import { formatLabels } from '../interpreter/label-text.ts'
 import type { Case } from './shrink.ts'
 
@@ -22,10 +23,20 @@ function formatHistogram(histogram: FloatHistogram): string {
   number('sum', histogram.sum)
   number('z_bucket', histogram.zeroCount)
   number('z_bucket_w', histogram.zeroThreshold)
-  number('offset', histogram.positiveSpans[0]?.offset ?? 0)
-  list('buckets', histogram.positiveBuckets)
-  number('n_offset', histogram.negativeSpans[0]?.offset ?? 0)
-  list('n_buckets', histogram.negativeBuckets)
+  const { positive, negative } = fromFloatHistogram(histogram)
+  const buckets = (prefix: string, counts: Buckets) => {
+    const indexes = [...counts.keys()]
+    if (indexes.length === 0) return
+    const first = Math.min(...indexes)
+    number(`${prefix}offset`, first)
+    const length = Math.max(...indexes) - first + 1
+    list(
+      `${prefix}buckets`,
+      Array.from({ length }, (_, i) => counts.get(first + i) ?? 0),
+    )
+  }
+  buckets('', positive)
+  buckets('n_', negative)
   list('custom_values', histogram.customValues)
   if (histogram.counterResetHint !== 'unknown') parts.push(`counter_reset_hint:${histogram.counterResetHint}`)
   return `{{${parts.join(' ')}}}`

@@ -4,6 +4,7 @@ import {
   CUSTOM_SCHEMA,
   EMPTY_HISTOGRAM,
   type FloatHistogram,
+  type Span,
 } from '../../../storage/model/histogram.ts'
 import { compareLabels, Labels } from '../../../storage/model/labels.ts'
 import type { DataSample, DataSeries, DataSet } from '../interpreter/data-set.ts'
@@ -280,23 +281,39 @@ export class DataGenerator {
         schema: CUSTOM_SCHEMA,
         count: total(counts) + extra,
         sum,
-        positiveSpans: [{ offset: 0, length: counts.length }],
-        positiveBuckets: counts,
+        positiveSpans: compact(counts, 0).spans,
+        positiveBuckets: compact(counts, 0).counts,
         customValues: layout.bounds,
       }
     }
+    const positive = compact(state.positive, offset)
+    const negative = compact(state.negative, offset)
     return {
       ...EMPTY_HISTOGRAM,
       counterResetHint,
       schema: layout.schema,
-      zeroThreshold: layout.threshold,
+      zeroThreshold: offset >= 1 ? layout.threshold : Math.min(layout.threshold, 0.001),
       zeroCount: state.zero,
       count: total(state.positive) + total(state.negative) + state.zero + extra,
       sum,
-      positiveSpans: [{ offset, length: state.positive.length }],
-      positiveBuckets: state.positive,
-      negativeSpans: [{ offset, length: state.negative.length }],
-      negativeBuckets: state.negative,
+      positiveSpans: positive.spans,
+      positiveBuckets: positive.counts,
+      negativeSpans: negative.spans,
+      negativeBuckets: negative.counts,
     }
   }
+}
+
+/** The buckets that are not empty, and the spans they lie in: the form that upstream's operators leave. */
+function compact(counts: readonly number[], offset: number): { spans: Span[]; counts: number[] } {
+  const spans: { offset: number; length: number }[] = []
+  let end = 0
+  for (const [i, count] of counts.entries()) {
+    if (count === 0) continue
+    const index = offset + i
+    if (spans.length > 0 && index === end) spans[spans.length - 1].length++
+    else spans.push({ offset: index - end, length: 1 })
+    end = index + 1
+  }
+  return { spans, counts: counts.filter((count) => count !== 0) }
 }

@@ -5,7 +5,7 @@ import type { Aggregate } from '../../../promql/syntax/ast.ts'
 import { formatFloat, formatFloatShort, quoteString } from '../../../promql/syntax/go-format.ts'
 import { isUtf8Name, type Labels } from '../../../storage/model/labels.ts'
 import { compareNaNFirst, meanOf, quantileOf, sumOf } from './floats.ts'
-import type { NaiveHistogram } from './histogram.ts'
+import { isCustom, type NaiveHistogram } from './histogram.ts'
 import { formatHistogram } from './histogram-format.ts'
 import { averageHistograms, sumHistograms, tellSum } from './histogram-sum.ts'
 import {
@@ -188,29 +188,29 @@ export class Aggregation {
   ): Value | undefined {
     const isSum = this.expr.op === 'sum'
     if (histograms.length === 0) return isSum ? sumOf(floats) : meanOf(floats)
-    if (floats.length > 0) {
+    // The first histogram of another kind than those before it ends the group; what comes after is not looked at.
+    const first = elements[0].value
+    const misfit = elements.findIndex(
+      ({ value }) => isHistogram(first) && isHistogram(value) && isCustom(value) !== isCustom(first),
+    )
+    if (misfit >= 0) this.tellIncompatible(elements[misfit].labels)
+    const seen = misfit < 0 ? elements : elements.slice(0, misfit + 1)
+    if (isHistogram(first)) {
+      const added = histogramsOf(misfit < 0 ? elements : elements.slice(0, misfit))
+      tellSum({ ...sumHistograms(added), conflict: false }, this.notes, this.start)
+    }
+    if (seen.some(({ value }) => !isHistogram(value))) {
       this.notes.warn('encountered a mix of histograms and floats for aggregation', this.start)
-      this.tellIncompatible(elements)
       return undefined
     }
+    if (misfit >= 0) return undefined
     const total = isSum ? sumHistograms(histograms) : averageHistograms(histograms)
-    if (total.histogram === undefined) {
-      this.tellIncompatible(elements)
-      return undefined
-    }
     tellSum(total, this.notes, this.start)
     return total.histogram
   }
 
-  /** Names the first metric whose histogram does not fit those before it. */
-  private tellIncompatible(elements: readonly Element[]): void {
-    const first = elements[0].value
-    if (!isHistogram(first)) return
-    const other = elements.find(
-      ({ value }) => isHistogram(value) && (value.schema === -53) !== (first.schema === -53),
-    )
-    if (other === undefined) return
-    const name = quoteString(metricName(other.labels))
+  private tellIncompatible(labels: Labels): void {
+    const name = quoteString(metricName(labels))
     this.notes.warn(
       `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${name}`,
       this.start,

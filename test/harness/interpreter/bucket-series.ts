@@ -3,9 +3,9 @@ import { parseGoFloat } from '../../../promql/syntax/go-float.ts'
 import { quoteString } from '../../../promql/syntax/go-format.ts'
 import type { Labels } from '../../../storage/model/labels.ts'
 import type { NaiveHistogram } from './histogram.ts'
-import { type Element, isHistogram, type Vector } from './model.ts'
+import { type Element, isHistogram, type Run, type Vector } from './model.ts'
 import { metricName } from './naming.ts'
-import { forMetric, type Notes } from './notes.ts'
+import { forMetric } from './notes.ts'
 
 /** Cumulative: how many observations are at most `bound`. */
 interface ClassicBucket {
@@ -27,7 +27,9 @@ export interface Histograms {
 const LE: ReadonlySet<string> = new Set(['le'])
 
 /** The histograms of a vector, with those left out that are there in both forms. */
-export function histogramsOf(vector: Vector, notes: Notes, start: number): Histograms {
+export function histogramsOf(vector: Vector, { notes, settings }: Run, start: number): Histograms {
+  // Upstream does not name the metric where names are dropped at once.
+  const suffix = (labels: Labels) => (settings.delayedNameRemoval ? forMetric(metricName(labels)) : '')
   const classic = new Map<string, ClassicHistogram & { buckets: ClassicBucket[] }>()
   const native: (Element & { value: NaiveHistogram })[] = []
   for (const element of vector) {
@@ -40,7 +42,7 @@ export function histogramsOf(vector: Vector, notes: Notes, start: number): Histo
     const bound = parseGoFloat(le)
     if (bound === undefined) {
       const text = `bucket label "le" is missing or has a malformed value of ${quoteString(le)}`
-      notes.warn(text + forMetric(metricName(labels)), start)
+      notes.warn(text + suffix(labels), start)
       continue
     }
     const rest = labels.without(LE)
@@ -52,7 +54,7 @@ export function histogramsOf(vector: Vector, notes: Notes, start: number): Histo
     const key = labels.without(LE).key()
     if (!classic.delete(key)) return true
     const text = 'vector contains a mix of classic and native histograms'
-    notes.warn(text + forMetric(metricName(labels)), start)
+    notes.warn(text + suffix(labels), start)
     return false
   })
   return { native: alone, classic: [...classic.values()] }

@@ -1,8 +1,17 @@
 /** `anchored` and `smoothed`: values at the very borders of a window. */
 
 import { quoteString } from '../../../promql/syntax/go-format.ts'
-import { add, detectReset, divide, isCustom, multiply, type NaiveHistogram, subtract } from './histogram.ts'
-import { isHistogram, type Value, type Window, type WindowSample } from './model.ts'
+import {
+  add,
+  detectReset,
+  divide,
+  equalBounds,
+  isCustom,
+  multiply,
+  type NaiveHistogram,
+  subtract,
+} from './histogram.ts'
+import { isHistogram, UndefinedResult, type Value, type Window, type WindowSample } from './model.ts'
 import { metricName } from './naming.ts'
 import { type Place, warnExponentialAndCustom, warnMixed } from './rate.ts'
 
@@ -14,11 +23,18 @@ function between(a: WindowSample, b: WindowSample, t: number, isCounter: boolean
   }
   if (!isHistogram(a.value) || !isHistogram(b.value)) return undefined
   if (isCustom(a.value) !== isCustom(b.value)) return undefined
+  refuseOtherBounds([a.value, b.value])
   const share = (t - a.t) / (b.t - a.t)
   if (isCounter && detectReset(b.value, a.value)) return multiply(b.value, share)
   const difference = subtract(b.value, a.value)
   if (difference === undefined) return undefined
   return add(a.value, multiply(difference.histogram, share))?.histogram
+}
+
+/** Bounds that differ are reconciled; when that is told of here is not written down. */
+function refuseOtherBounds(histograms: readonly NaiveHistogram[]): void {
+  if (histograms.every(({ bounds }) => equalBounds(bounds, histograms[0].bounds))) return
+  throw new UndefinedResult('bounds that differ under anchored or smoothed')
 }
 
 /**
@@ -31,7 +47,10 @@ export function smoothedValue(window: Window, place: Place): Value | undefined {
   const before = samples.filter(({ t }) => t <= endMs).at(-1)
   if (before === undefined) return undefined
   const after = samples.find(({ t }) => t > endMs)
-  if (before.t === endMs || after === undefined) return before.value
+  if (before.t === endMs || after === undefined) {
+    if (isHistogram(before.value)) throw new UndefinedResult('what a smoothed histogram says of resets')
+    return before.value
+  }
   const isCounter = isHistogram(before.value) && before.value.hint !== 'gauge'
   return between(before, after, endMs, isCounter) ?? warnExponentialAndCustom(window, place)
 }
@@ -106,6 +125,7 @@ function floatIncrease({ left, right, inner }: Borders, isCounter: boolean): num
 function histogramIncrease(borders: Borders, isCounter: boolean): NaiveHistogram | undefined {
   const all = [borders.left, ...borders.inner, borders.right].map(({ value }) => value as NaiveHistogram)
   if (all.some((histogram) => isCustom(histogram) !== isCustom(all[0]))) return undefined
+  refuseOtherBounds(all)
   let total = subtract(all.at(-1)!, all[0])!.histogram
   for (let i = 1; isCounter && i < all.length; i++) {
     if (detectReset(all[i], all[i - 1])) total = add(total, all[i - 1])!.histogram

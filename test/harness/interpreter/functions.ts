@@ -1,11 +1,17 @@
 /** Calls of functions: which arguments they take, and what they do at each step. */
-import type { Call, Expr, MatrixSelector, Subquery } from '../../../promql/syntax/ast.ts'
+import {
+  type Call,
+  children,
+  type Expr,
+  type MatrixSelector,
+  type Subquery,
+} from '../../../promql/syntax/ast.ts'
 import { formatFloat, formatFloatShort, quoteString } from '../../../promql/syntax/go-format.ts'
 import { Labels } from '../../../storage/model/labels.ts'
 import { classicFraction, classicQuantile, type Histograms, histogramsOf } from './bucket-series.ts'
 import { DATE_FUNCTIONS, DATE_SECONDS_MAX, FLOAT_FUNCTIONS } from './elementwise.ts'
 import { compareNaNFirst, goMax, goMin } from './floats.ts'
-import type { NaiveHistogram } from './histogram.ts'
+import { hasNaNs, type NaiveHistogram } from './histogram.ts'
 import { InfoJoin } from './info.ts'
 import { isInvariant } from './invariance.ts'
 import { absentLabels, labelJoin, labelReplace, sortByLabels } from './label-functions.ts'
@@ -202,6 +208,11 @@ export class FunctionCall {
       return vectors.map((vector) => (vector.length > 0 ? [] : [{ labels, dropName: false, value: 1, t: 0 }]))
     }
     if (name in HISTOGRAM_FUNCTIONS) {
+      if (/count|sum|avg/.test(name) && looksAtBuckets(this.call.args[0])) {
+        throw new UndefinedResult(
+          'upstream does not read the buckets here, and misses what they tell of resets',
+        )
+      }
       return vectors.map((vector) =>
         vector.flatMap((element) => {
           const { value } = element
@@ -313,7 +324,7 @@ export class FunctionCall {
         const start = argumentStart(this.call.args[isPlural ? j + 2 : 0])
         this.notes.warn(`quantile value should be between 0 and 1, got ${formatFloatShort(phi)}`, start)
       }
-      const histograms = histogramsOf(vectors[i], this.notes, argumentStart(this.call.args[vectorAt]))
+      const histograms = histogramsOf(vectors[i], this.run, argumentStart(this.call.args[vectorAt]))
       return phis.flatMap((values) => {
         const elements = this.quantilesAt(values[i], histograms, t)
         if (!isPlural) return elements
@@ -356,11 +367,11 @@ export class FunctionCall {
     const { settings } = this.run
     const start = argumentStart(this.call.args[2])
     return vectors.map((vector, i) => {
-      const { native, classic } = histogramsOf(vector, this.notes, start)
+      const { native, classic } = histogramsOf(vector, this.run, start)
       const ofNative = native.map((element) => {
         const { labels, value } = element
         const isAsked = value.count !== 0 && lower[i] < upper[i]
-        if (Number.isNaN(value.sum) && isAsked) {
+        if (hasNaNs(value) && isAsked) {
           const name = settings.delayedNameRemoval ? forMetric(metricName(labels)) : ''
           this.notes.info(
             `input to histogram_fraction has NaN observations, which are excluded from all fractions${name}`,
@@ -463,4 +474,11 @@ export class FunctionCall {
 
 function isMatrix(expr: Expr): expr is MatrixSelector | Subquery {
   return expr.type === 'matrixSelector' || expr.type === 'subquery'
+}
+
+/** Whether a comparison of histograms, or a function that finds resets or changes, is in the expression. */
+function looksAtBuckets(expr: Expr): boolean {
+  if (expr.type === 'call' && /^(rate|increase|irate|resets|changes)$/.test(expr.func.name)) return true
+  if (expr.type === 'binaryExpr' && (expr.op === '==' || expr.op === '!=')) return true
+  return children(expr).some(looksAtBuckets)
 }

@@ -11,6 +11,8 @@ import {
   type Span,
 } from '../../../storage/model/histogram.ts'
 
+import { UndefinedResult } from './model.ts'
+
 export type Buckets = ReadonlyMap<number, number>
 
 export interface NaiveHistogram {
@@ -115,10 +117,18 @@ export function zeroBucket({ zeroThreshold, zeroCount }: NaiveHistogram): Bucket
   return { lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount, index: 0 }
 }
 
-/** All buckets that are not empty, ascending. */
+/** All buckets that are not empty, ascending; as upstream, a zero bucket with a negative count is left out. */
 export function allBuckets(histogram: NaiveHistogram): Bucket[] {
-  const zero = histogram.zeroCount === 0 ? [] : [zeroBucket(histogram)]
-  return [...negativeBuckets(histogram).toReversed(), ...zero, ...positiveBuckets(histogram)]
+  const zero = histogram.zeroCount > 0 ? [zeroBucket(histogram)] : []
+  const { zeroThreshold } = histogram
+  // Buckets that reach into the zero bucket begin where it ends.
+  const clip = (bucket: Bucket): Bucket => {
+    const { lower, upper } = bucket
+    if (upper < 0 && upper > -zeroThreshold) return { ...bucket, upper: -zeroThreshold }
+    return lower > 0 && lower < zeroThreshold ? { ...bucket, lower: zeroThreshold } : bucket
+  }
+  const negative = negativeBuckets(histogram).toReversed()
+  return [...negative.map(clip), ...zero, ...positiveBuckets(histogram).map(clip)]
 }
 
 function mapCounts(buckets: Buckets, change: (count: number) => number): Buckets {
@@ -141,12 +151,19 @@ function scaled(histogram: NaiveHistogram, change: (count: number) => number): N
   }
 }
 
+/** Whether empty buckets count depends on how the histogram is stored. */
+function refuse(value: number): void {
+  if (!Number.isFinite(value)) throw new UndefinedResult('a histogram scaled by what is no number')
+}
+
 export function multiply(histogram: NaiveHistogram, factor: number): NaiveHistogram {
+  refuse(factor)
   const product = scaled(histogram, (count) => count * factor)
   return factor < 0 ? { ...product, hint: 'gauge' } : product
 }
 
 export function divide(histogram: NaiveHistogram, divisor: number): NaiveHistogram {
+  refuse(divisor)
   const quotient = scaled(histogram, (count) => count / divisor)
   const hint = divisor < 0 ? 'gauge' : quotient.hint
   if (divisor !== 0) return { ...quotient, hint }
@@ -330,4 +347,10 @@ export function detectReset(current: NaiveHistogram, previous: NaiveHistogram): 
   const drops = (old: Buckets, fresh: Buckets) =>
     [...old].some(([index, count]) => (fresh.get(index) ?? 0) < count)
   return drops(before.positive, now.positive) || drops(before.negative, now.negative)
+}
+
+/** Whether observations are counted that are in no bucket, since they are NaN. */
+export function hasNaNs(histogram: NaiveHistogram): boolean {
+  if (!Number.isNaN(histogram.sum)) return false
+  return allBuckets(histogram).reduce((total, { count }) => total + count, 0) < histogram.count
 }

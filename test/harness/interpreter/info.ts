@@ -4,7 +4,7 @@ import { children } from '../../../promql/syntax/ast.ts'
 import { Labels } from '../../../storage/model/labels.ts'
 import { Matcher } from '../../../storage/model/matcher.ts'
 import { formatLabels } from './label-text.ts'
-import { type Element, InterpreterError, type Scope, type Vector } from './model.ts'
+import { type Element, InterpreterError, type Scope, UndefinedResult, type Vector } from './model.ts'
 import { naive, newestSample, referenceTime, seriesOf } from './selection.ts'
 
 const IDENTIFYING: ReadonlySet<string> = new Set(['instance', 'job'])
@@ -86,11 +86,16 @@ export class InfoJoin {
 
   private join(vector: Vector, time: number): Element[] {
     const samples = [...this.samples(time)]
-    return vector.flatMap((element): Element[] => {
+    // Upstream forgets here which names are to be dropped.
+    return vector.flatMap((base): Element[] => {
+      const element = { ...base, dropName: false }
       const { labels } = element
       if (this.isInfo(labels)) return [element]
       const identity = labels.only(IDENTIFYING)
-      if (identity.size === 0) return [element]
+      if (identity.size === 0) {
+        if (!this.keepsWithoutInfo()) throw new UndefinedResult('info() of a series that no info could match')
+        return [element]
+      }
       const matching = samples
         .map(([, sample]) => sample)
         .filter((sample) => sample.labels.only(IDENTIFYING).key() === identity.key())

@@ -1,6 +1,7 @@
 /** Quantiles, fractions and spread of one native histogram. */
 import { addCompensated, ZERO_SUM } from './floats.ts'
-import { allBuckets, type Bucket, isCustom, type NaiveHistogram } from './histogram.ts'
+import { allBuckets, type Bucket, hasNaNs, isCustom, type NaiveHistogram } from './histogram.ts'
+import { UndefinedResult } from './model.ts'
 
 /** What NaN observations did to a quantile: it is NaN itself, or higher than it should be. */
 export type NaNEffect = 'none' | 'result' | 'skew'
@@ -21,8 +22,11 @@ export function nativeQuantile(phi: number, histogram: NaiveHistogram): { value:
   if (phi < 0) return { value: Number.NEGATIVE_INFINITY, nan: 'none' }
   if (phi > 1) return { value: Number.POSITIVE_INFINITY, nan: 'none' }
   if (histogram.count === 0 || Number.isNaN(phi)) return { value: Number.NaN, nan: 'none' }
-  const hasNaN = Number.isNaN(histogram.sum)
-  const isForward = hasNaN || phi < 0.5
+  if (Number.isNaN(histogram.sum) && histogram.count < 0) {
+    throw new UndefinedResult('NaN among less than no observations')
+  }
+  const isNaNSum = Number.isNaN(histogram.sum)
+  const isForward = isNaNSum || phi < 0.5
   const buckets = isForward ? allBuckets(histogram) : allBuckets(histogram).toReversed()
   const rank = (isForward ? phi : 1 - phi) * histogram.count
   let bucket: Bucket = { lower: 0, upper: 0, count: 0, index: 0 }
@@ -40,10 +44,10 @@ export function nativeQuantile(phi: number, histogram: NaiveHistogram): { value:
   } else if (bucket.lower < 0 && bucket.upper > 0) bucket = oneSided(bucket, histogram)
   seen = Math.min(seen, histogram.count)
   if (seen < rank) {
-    if (hasNaN) return { value: Number.NaN, nan: 'result' }
+    if (isNaNSum) return { value: Number.NaN, nan: 'result' }
     return { value: bucket.upper, nan: 'none' }
   }
-  const nan = hasNaN ? 'skew' : 'none'
+  const nan = hasNaNs(histogram) ? 'skew' : 'none'
   const share = (isForward ? rank - (seen - bucket.count) : seen - rank) / bucket.count
   const { lower, upper } = bucket
   if (isLinear(bucket, histogram)) return { value: lower + (upper - lower) * share, nan }
@@ -71,7 +75,10 @@ function below(bucket: Bucket, v: number, histogram: NaiveHistogram): number {
 export function nativeFraction(lower: number, upper: number, histogram: NaiveHistogram): number {
   if (histogram.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN
   if (lower >= upper) return 0
-  const rankOf = (v: number): number => {
+  const all = allBuckets(histogram).reduce((sum, { count }) => sum + count, 0)
+  const total = Number.isNaN(histogram.sum) ? all : histogram.count
+  const rankOf = (v: number): number => Math.min(total, rankBelow(v))
+  const rankBelow = (v: number): number => {
     let rank = 0
     for (const plain of allBuckets(histogram)) {
       const bucket = oneSided(plain, histogram)
@@ -79,7 +86,7 @@ export function nativeFraction(lower: number, upper: number, histogram: NaiveHis
       if (bucket.upper > v) return rank + below(bucket, v, histogram)
       rank += bucket.count
     }
-    return rank
+    return total
   }
   return (rankOf(upper) - rankOf(lower)) / histogram.count
 }

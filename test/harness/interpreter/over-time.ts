@@ -6,7 +6,14 @@ import { detectReset, equal } from './histogram.ts'
 import { averageHistograms, sumHistograms, tellSum } from './histogram-sum.ts'
 import { InterpreterError, isHistogram, type Value, type Window, type WindowSample } from './model.ts'
 import { metricName } from './naming.ts'
-import { extrapolatedRate, instantRate, type Place, warnExponentialAndCustom, warnMixed } from './rate.ts'
+import {
+  extrapolatedRate,
+  instantRate,
+  isStartReset,
+  type Place,
+  warnExponentialAndCustom,
+  warnMixed,
+} from './rate.ts'
 import { doubleSmoothing, type FloatSample, regression } from './regression.ts'
 
 export interface WindowCall extends Place {
@@ -142,7 +149,15 @@ export const WINDOW_FUNCTIONS: Readonly<Record<string, WindowFunction>> = {
   delta: rating(false, false),
   irate: (window, call) => instantRate(window, true, call),
   idelta: (window, call) => instantRate(window, false, call),
-  resets: counting(isReset),
+  resets: (window, call) => {
+    const samples = call.isAnchored ? anchoredSamples(window) : window.samples
+    if (samples.length === 0) return undefined
+    return samples.filter((sample, i) => {
+      const previous = samples[i - 1]
+      if (previous === undefined) return false
+      return isReset(previous.value, sample.value) || isStartReset(previous, sample, call.settings)
+    }).length
+  },
   changes: counting(isChange),
   present_over_time: () => 1,
   count_over_time: ({ samples }) => samples.length,

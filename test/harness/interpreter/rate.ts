@@ -10,7 +10,14 @@ import {
   reduceSchema,
   subtract,
 } from './histogram.ts'
-import { isHistogram, type Settings, type Value, type Window, type WindowSample } from './model.ts'
+import {
+  isHistogram,
+  type Settings,
+  UndefinedResult,
+  type Value,
+  type Window,
+  type WindowSample,
+} from './model.ts'
 import { metricName } from './naming.ts'
 import type { Notes } from './notes.ts'
 
@@ -79,9 +86,6 @@ function histogramDifference(window: Window, isCounter: boolean, place: Place): 
   const all = samples.map(({ value }) => value as NaiveHistogram)
   const name = quoteString(metricName(labels))
   const last = all.at(-1)!
-  if (isCounter && all.some(({ hint }) => hint === 'gauge')) {
-    notes.warn(`this native histogram metric is not a counter: ${name}`, start)
-  }
   const resets = all.map(
     (histogram, i) =>
       isCounter &&
@@ -101,16 +105,28 @@ function histogramDifference(window: Window, isCounter: boolean, place: Place): 
       negative: new Map(),
     }
   }
-  const relevant = isCounter ? used : [used[0], last]
-  if (relevant.some((histogram) => isCustom(histogram) !== isCustom(relevant[0]))) {
+  const tellGauges = (some: readonly NaiveHistogram[]) => {
+    if (!isCounter || !some.some(({ hint }) => hint === 'gauge')) return
+    notes.warn(`this native histogram metric is not a counter: ${name}`, start)
+  }
+  // Upstream looks at the ends first, and forgets what it had to tell of them at a misfit between.
+  if (isCustom(last) !== isCustom(used[0])) {
+    tellGauges([all[0], last])
     return warnExponentialAndCustom(window, place)
   }
+  const relevant = isCounter ? used : [used[0], last]
+  if (relevant.some((histogram) => isCustom(histogram) !== isCustom(last))) {
+    return warnExponentialAndCustom(window, place)
+  }
+  tellGauges(all)
   const schema = Math.min(...relevant.map((histogram) => histogram.schema))
   const difference = subtract(reduceSchema(last, schema), used[0])!
   if (difference.reconciled) notes.info('mismatched custom buckets were reconciled during subtraction', start)
   let result = difference.histogram
   for (let i = 1; isCounter && i < used.length; i++) {
-    if (!resets[i]) continue
+    // The second sample is held against the empty one that took the place of the first.
+    const isReset = isStartReset(samples[i - 1], samples[i], settings) || detectReset(all[i], used[i - 1])
+    if (!isReset) continue
     const sum = add(result, used[i - 1])!
     if (sum.reconciled) notes.info('mismatched custom buckets were reconciled during addition', start)
     result = sum.histogram
@@ -141,6 +157,9 @@ export function extrapolatedRate(
     first.startMs > startMs &&
     first.startMs < first.t
   if (samples.length < 2 && !startsInside) return undefined
+  if (samples.length < 2 && histograms.length > 0) {
+    throw new UndefinedResult('what the rate of a single histogram says of resets')
+  }
   let result: Value | undefined =
     histograms.length > 0
       ? histogramDifference(window, isCounter, place)

@@ -46,7 +46,7 @@ function cut(bucket: Bucket, v: number, keepsBelow: boolean, isLinear: boolean, 
   const { lower, upper, count } = bucket
   const isWhole = keepsBelow ? upper <= v : lower >= v
   if (isWhole) return { count, middle: middleOf(lower, upper, isLinear, isPositive) }
-  if (keepsBelow ? lower >= v : upper <= v) return { count: 0, middle: 0 }
+  if (!(keepsBelow ? lower < v : upper > v)) return { count: 0, middle: 0 }
   if (!Number.isFinite(lower) || !Number.isFinite(upper)) return cutInfinite(bucket, v, keepsBelow)
   let share = (v - lower) / (upper - lower)
   if (!isLinear) {
@@ -64,8 +64,10 @@ function cutZero(histogram: NaiveHistogram, v: number, keepsBelow: boolean): Par
   const { zeroCount: count, positive, negative } = histogram
   if (positive.size === 0 && negative.size > 0) upper = 0
   if (negative.size === 0 && positive.size > 0) lower = 0
-  if (keepsBelow ? v <= lower : v >= upper) return { count: 0, middle: 0 }
-  if (keepsBelow ? v >= upper : v <= lower) return { count, middle: (lower + upper) / 2 }
+  const whole = { count, middle: (lower + upper) / 2 }
+  const nothing = { count: 0, middle: 0 }
+  if (v <= lower) return keepsBelow ? nothing : whole
+  if (v >= upper) return keepsBelow ? whole : nothing
   if (keepsBelow) return { count: (count * (v - lower)) / (upper - lower), middle: (lower + v) / 2 }
   return { count: (count * (upper - v)) / (upper - lower), middle: (v + upper) / 2 }
 }

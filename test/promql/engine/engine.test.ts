@@ -309,7 +309,7 @@ describe('annotations', () => {
     { query: 'rate(m[5m])', infos: [`PromQL info: ${counter} (1:6)`] },
     {
       query: 'rate(m[5m]) + rate(m[5m])',
-      infos: [`PromQL info: ${counter} (1:6)`, `PromQL info: ${counter} (1:20)`],
+      infos: [`PromQL info: ${counter} (1:20)`],
     },
     { query: 'sum(\n  increase(m[5m])\n)', infos: [`PromQL info: ${counter} (2:12)`] },
     { query: 'rate(m_total[5m])' },
