@@ -12,8 +12,9 @@ import { canceled, QueryError, timedOut } from './errors.ts'
 import { EvalContext } from './eval/context.ts'
 import { evaluatePlan } from './eval/result.ts'
 import { formatBytes, QueryMemory } from './memory.ts'
-import { estimate, type SelectionSize } from './plan/estimate.ts'
-import type { Plan } from './plan/plan.ts'
+import { type Estimate, estimate, type SelectionSize } from './plan/estimate.ts'
+import { explain, type PartCost } from './plan/explain.ts'
+import type { Plan, PlanNode } from './plan/plan.ts'
 import { prepare } from './plan/prepare.ts'
 import { documentedType, type Expr, valueType } from './syntax/ast.ts'
 import { ParseError } from './syntax/parse-error.ts'
@@ -54,6 +55,8 @@ export interface QueryOptions {
   readonly memory?: QueryMemory
   /** Above this estimate (units of some nanoseconds) the query is not run: HeavyQuery. */
   readonly workMax?: number
+  /** Asks for `QueryResult.explain`. */
+  readonly explain?: boolean
 }
 
 /** Thrown before any sample is read by a query that costs more than it was to cost; it may be run elsewhere. */
@@ -61,6 +64,8 @@ export class HeavyQuery extends Error {}
 
 export interface QueryResult {
   readonly value: QueryValue
+  /** The plan with its costs, a line a part. */
+  readonly explain?: readonly string[]
   readonly warnings: string[]
   readonly infos: string[]
   /** Milliseconds. Preparation is planning and the read of series, without parsing. */
@@ -146,7 +151,10 @@ export class Engine {
     try {
       const series = await selectAll(querier, plan)
       checkRunning(run)
-      const memory = admit(run, plan, series)
+      const sizes = series.map(({ count, samplesEstimate }) => ({ series: count, samples: samplesEstimate }))
+      const expected = estimate(plan.root, sizes)
+      const memory = admit(run, plan, sizes, expected)
+      const costs = options.explain ? new Map<PlanNode, PartCost>() : undefined
       const settings = {
         lookbackMs,
         samplesMax: this.options.maxSamples,
@@ -156,14 +164,16 @@ export class Engine {
       }
       const annotations = new Annotations(run.query)
       const limits = { deadlineMs: run.deadlineMs, cancel: options.cancel, memory }
-      const context = new EvalContext(settings, annotations, series, limits)
+      const context = new EvalContext(settings, annotations, series, limits, costs)
       const prepared = performance.now()
       const unsorted = evaluate(context, plan, run)
       const evaluated = performance.now()
       const value = sortResult(unsorted)
       const { totalQueryableSamples, samplesRead, peakSamples } = context
+      const explained = costs && { sizes, estimate: expected, costs, peakBytes: memory.peakBytes }
       return {
         value,
+        explain: explained && explain(plan, explained),
         ...annotations.texts(),
         timings: {
           prepareMs: prepared - begin,
@@ -185,10 +195,13 @@ function checkRunning({ options, deadlineMs }: Run): void {
 }
 
 /** Reserves what the query needs for sure. Throws HeavyQuery, and QueryError where it may not have that much. */
-function admit({ options, deadlineMs }: Run, plan: Plan, series: readonly SeriesSet[]): QueryMemory {
+function admit(
+  { options, deadlineMs }: Run,
+  plan: Plan,
+  sizes: readonly SelectionSize[],
+  { bytes, work, costliest }: Estimate,
+): QueryMemory {
   const { memory = QueryMemory.unlimited(), workMax = Number.POSITIVE_INFINITY, cancel } = options
-  const sizes = series.map(({ count, samplesEstimate }) => ({ series: count, samples: samplesEstimate }))
-  const { bytes, work, costliest } = estimate(plan.root, sizes)
   if (work > workMax) throw new HeavyQuery()
   if (bytes > memory.maxBytes) {
     // The queries of a lane for small ones may have little.

@@ -3,6 +3,8 @@ import type { SeriesSet } from '../../storage/interface.ts'
 import type { Annotations } from '../annotations.ts'
 import { canceled, timedOut, tooManySamples } from '../errors.ts'
 import type { QueryMemory } from '../memory.ts'
+import type { PartCost } from '../plan/explain.ts'
+import type { PlanNode } from '../plan/plan.ts'
 import { Column } from '../value.ts'
 
 export interface EvalSettings {
@@ -47,6 +49,8 @@ export class EvalContext {
   readonly annotations: Annotations
   /** The series of each of the plan's selections. */
   readonly series: readonly SeriesSet[]
+  /** Where each part's cost is noted; only when it is asked for. */
+  readonly costs: Map<PlanNode, PartCost> | undefined
   /** Samples that the windows of all steps hold, each counted at each step. */
   totalQueryableSamples = 0
   /** Samples read, each counted once. */
@@ -63,7 +67,9 @@ export class EvalContext {
     annotations: Annotations,
     series: readonly SeriesSet[],
     limits: RunLimits,
+    costs?: Map<PlanNode, PartCost>,
   ) {
+    this.costs = costs
     this.settings = settings
     this.annotations = annotations
     this.series = series

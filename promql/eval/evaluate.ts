@@ -21,6 +21,7 @@ import { SelectorOperator } from './selector.ts'
 import { setOperator } from './set-operators.ts'
 import { SharedVector } from './shared-vector.ts'
 import { SmoothedSelectorOperator } from './smoothed-selector.ts'
+import { TracedOperator } from './traced.ts'
 import { VECTOR_FUNCTIONS } from './vector-functions.ts'
 
 export class Evaluator implements Evaluation {
@@ -40,13 +41,23 @@ export class Evaluator implements Evaluation {
   /** The operator of a node that is an instant vector. Throws QueryError. */
   vector(node: PlanNode): Operator {
     const part = this.sharing.parts.get(node)
-    if (part === undefined) return this.operator(node)
+    if (part === undefined) return this.traced(node)
     let vector = this.shared.get(part)
     if (vector === undefined) {
       vector = new SharedVector(this.context, part.uses)
       this.shared.set(part, vector)
     }
-    return vector.take(() => this.operator(node))
+    return vector.take(() => this.traced(node))
+  }
+
+  private traced(node: PlanNode): Operator {
+    const { costs } = this.context
+    if (costs === undefined) return this.operator(node)
+    const startedAt = performance.now()
+    const operator = this.operator(node)
+    const cost = { series: 0, samples: 0, ms: performance.now() - startedAt }
+    costs.set(node, cost)
+    return new TracedOperator(operator, cost)
   }
 
   private operator(node: PlanNode): Operator {

@@ -104,7 +104,8 @@ function isVector(node: PlanNode): boolean {
   }
 }
 
-function childrenOf(node: PlanNode): readonly PlanNode[] {
+/** The parts inside a part, in the order of the query. */
+export function childrenOf(node: PlanNode): readonly PlanNode[] {
   switch (node.kind) {
     case 'aggregate':
       return node.param === null ? [node.inner] : [node.param, node.inner]

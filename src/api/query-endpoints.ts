@@ -49,6 +49,7 @@ function evaluationParameters(form: Form, { engine, getConfig }: Dependencies) {
     timeoutMs: timeoutParameter(form, engine.timeoutMs),
     lookbackMs: lookbackParameter(form, engine.lookbackMs),
     stats: form.get('stats'),
+    explain: form.get('explain') === 'true',
   }
 }
 

@@ -95,8 +95,8 @@ export class QueryExecutor {
   ): Promise<QueryResponse> {
     // A timeout of 0 is over at once, however fast the clock.
     const timeoutMs = Math.max(request.timeoutMs - queueMs, 0) || -1
-    const { lookbackMs, subqueryStepMs } = request
-    const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel, memory, workMax }
+    const { lookbackMs, subqueryStepMs, explain } = request
+    const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel, memory, workMax, explain }
     const tracked = new TrackedQueryable(this.queryable)
     const result = await this.evaluate(tracked, request, options)
     const { value, isTruncated } = truncate(result.value, request.limit)
@@ -109,7 +109,7 @@ export class QueryExecutor {
     const { timings, samples } = result
     return {
       status: 200,
-      body: queryAnswer(value, statistics, notices),
+      body: queryAnswer(value, statistics, notices, result.explain),
       timings: { ...timings, queueMs },
       samplesQueryable: samples.totalQueryableSamples,
       samplesRead: samples.samplesRead,

@@ -72,11 +72,12 @@ const CLOSE = 0x5d
 /** `[`, time, `,"`, value, `"],`: no sample takes more bytes. */
 const SAMPLE_BYTES_MAX = TIME_BYTES_MAX + VALUE_BYTES_MAX + 8
 
-/** The answer to an instant or range query. */
+/** The answer to an instant or range query; `explain` are the lines of its plan, where they were asked for. */
 export function queryAnswer(
   value: QueryValue,
   statistics: QueryStatistics | undefined,
   notices: Notices,
+  explain?: readonly string[],
 ): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter()
   writer.ascii('{"status":"success","data":{"resultType":"')
@@ -84,6 +85,10 @@ export function queryAnswer(
   writer.ascii('","result":')
   writeResult(writer, value)
   if (statistics !== undefined) writeStatistics(writer, statistics)
+  if (explain !== undefined) {
+    writer.ascii(',"explain":')
+    writeStrings(writer, explain)
+  }
   writer.ascii('}')
   return finishAnswer(writer, notices)
 }

@@ -19,6 +19,8 @@ export interface InstantRequest extends QueryLimits {
   subqueryStepMs: number
   /** '' = none, 'true', 'all', or any other text (deprecated, works with a warning). */
   stats: string
+  /** Whether the plan and its costs are to be told. */
+  explain?: boolean
 }
 
 export interface RangeRequest extends QueryLimits {
@@ -32,6 +34,7 @@ export interface RangeRequest extends QueryLimits {
   /** Step of subqueries that give none: the evaluation interval in force. */
   subqueryStepMs: number
   stats: string
+  explain?: boolean
 }
 
 /** Each selector text is one `match[]`; they are united. */
