@@ -4,7 +4,7 @@
  */
 import { Labels, LabelsBuilder } from '../../storage/model/labels.ts'
 import type { Prng } from './prng.ts'
-import type { EvalCommand, ExpectedSeries, TextPattern } from './promql-script.ts'
+import { type EvalCommand, type ExpectedSeries, exactly, type TextPattern } from './promql-script.ts'
 import type { Point } from './series-description.ts'
 
 export interface Mutant {
@@ -17,6 +17,18 @@ type Mutation = (command: EvalCommand, random: Prng) => Mutant | undefined
 
 const ANY_TEXT: TextPattern = { description: 'any text', matches: () => true }
 const NO_TEXT: TextPattern = { description: 'the text of a mutant', matches: () => false }
+
+/** Another text: the last digit or letter of an exact one changed, which mostly is in its position. */
+function otherText({ exact }: TextPattern): TextPattern {
+  const changed = exact?.replace(/[0-9a-zA-Z](?=[^0-9a-zA-Z]*$)/, (c) =>
+    c === '9' ? '8' : c === 'z' ? 'y' : nextOf(c),
+  )
+  return changed === undefined || changed === exact ? NO_TEXT : exactly(changed)
+}
+
+function nextOf(character: string): string {
+  return String.fromCharCode(character.charCodeAt(0) + 1)
+}
 
 /** One mutant of the command, of a random kind that applies to it. */
 export function mutate(command: EvalCommand, random: Prng): Mutant {
@@ -149,11 +161,11 @@ function changeAnnotation(command: EvalCommand, random: Prng): Mutant | undefine
   if (expectsNoInfo) add('an info', { expectsNoInfo: false, infos: [ANY_TEXT] })
   if (warnings.length > 0) {
     add('no warning', { warnings: [], expectsNoWarning: true })
-    add("a warning's text", { warnings: [...warnings.slice(1), NO_TEXT] })
+    add("a warning's text", { warnings: [...warnings.slice(1), otherText(warnings[0])] })
   }
   if (infos.length > 0) {
     add('no info', { infos: [], expectsNoInfo: true })
-    add("an info's text", { infos: [...infos.slice(1), NO_TEXT] })
+    add("an info's text", { infos: [...infos.slice(1), otherText(infos[0])] })
   }
   return changed.length === 0 ? undefined : random.pick(changed)
 }
@@ -164,7 +176,7 @@ function swapSuccess(command: EvalCommand, random: Prng): Mutant {
   }
   return random.chance(0.5)
     ? { change: 'no failure', command: { ...command, expectsFail: undefined } }
-    : { change: "the failure's text", command: { ...command, expectsFail: NO_TEXT } }
+    : { change: "the failure's text", command: { ...command, expectsFail: otherText(command.expectsFail) } }
 }
 
 function pickHistogram(command: EvalCommand, random: Prng) {
@@ -187,13 +199,18 @@ function changeHistogram(command: EvalCommand, random: Prng): Mutant | undefined
     { ...histogram, sum: other(histogram.sum) },
     { ...histogram, zeroCount: other(histogram.zeroCount) },
     { ...histogram, schema: histogram.schema + 1 },
+    { ...histogram, zeroThreshold: other(histogram.zeroThreshold) },
+    { ...histogram, customValues: [...histogram.customValues, 1e9] },
   ]
-  const { positiveBuckets } = histogram
-  const filled = [...positiveBuckets.keys()].filter((i) => positiveBuckets[i] !== 0)
-  if (filled.length > 0) {
+  for (const side of ['positive', 'negative'] as const) {
+    const counts = histogram[`${side}Buckets`]
+    const filled = [...counts.keys()].filter((i) => counts[i] !== 0)
+    if (filled.length === 0) continue
     const bucket = random.pick(filled)
-    const changed = positiveBuckets.map((count, i) => (i === bucket ? other(count) : count))
-    changes.push({ ...histogram, positiveBuckets: changed })
+    const changed = counts.map((count, i) => (i === bucket ? other(count) : count))
+    changes.push({ ...histogram, [`${side}Buckets`]: changed })
+    const [{ offset, length }, ...rest] = histogram[`${side}Spans`]
+    changes.push({ ...histogram, [`${side}Spans`]: [{ offset: offset + 1, length }, ...rest] })
   }
   return replacePoint(command, `histogram ${at + 1}`, series, at, {
     ...point,

@@ -36,6 +36,8 @@ export interface LoadCommand {
 /** A text that an error or annotation must equal or match. */
 export interface TextPattern {
   readonly description: string
+  /** The text, where it must be equal. */
+  readonly exact?: string
   matches(text: string): boolean
 }
 
@@ -96,8 +98,9 @@ const START_TIMES = /^(.*?)@st\s+(.+)$/
 
 const ANY_TEXT: TextPattern = { description: 'any text', matches: () => true }
 
-function exactly(text: string): TextPattern {
-  return { description: `exactly ${JSON.stringify(text)}`, matches: (other) => other === text }
+/** Equal to the text. */
+export function exactly(text: string): TextPattern {
+  return { description: `exactly ${JSON.stringify(text)}`, exact: text, matches: (other) => other === text }
 }
 
 /** RE2, not anchored. */

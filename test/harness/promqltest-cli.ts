@@ -27,7 +27,7 @@ async function main(args: string[]): Promise<number> {
     allowPositionals: true,
   })
   const seed = values.mutate === undefined ? undefined : Number(values.mutate)
-  if (positionals.length === 0 || Number.isNaN(seed)) {
+  if (positionals.length === 0 || (seed !== undefined && !/^\d+$/.test(values.mutate!))) {
     console.error('usage: npm run promqltest -- [--mutate SEED] PATH...')
     return 1
   }
@@ -48,6 +48,10 @@ async function main(args: string[]): Promise<number> {
     console.log(
       `${sums.mutants} mutants of seed ${seed}: ${sums.mutants - sums.survived} fail, ${sums.survived} survive`,
     )
+  }
+  if (sums.passed + sums.failed === 0) {
+    console.error('there is nothing to run')
+    return 1
   }
   console.log(`${sums.passed} passed, ${sums.failed} failed, in ${sums.executions} executions`)
   return sums.failed + sums.survived === 0 ? 0 : 1
