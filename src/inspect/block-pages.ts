@@ -1,8 +1,8 @@
 /** The pages of one block. */
 
-import { labelsText } from '../../storage/block/block-pages.ts'
 import { blockName } from '../../storage/block/catalog.ts'
 import type { FoundBlock } from '../../storage/inspect.ts'
+import { labelsText } from '../../storage/model/labels-text.ts'
 import type { Print } from './inspect.ts'
 import { bytesText, tableLines, timeText } from './table.ts'
 

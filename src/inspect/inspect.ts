@@ -151,9 +151,11 @@ function printLog(log: LogContents | undefined, damage: Set<string>, print: Prin
   ])
   for (const line of tableLines(head, rows)) print(`  ${line}`)
   for (const { number, damage: notes } of generations) {
-    for (const { what, samplesLost, kept } of notes) {
+    for (const { what, samplesLost, seriesLost, kept } of notes) {
       const from = kept === undefined ? '' : `, the original is in ${kept}`
-      damage.add(`wal: generation ${number}: ${what}, ${samplesLost} samples behind it lost${from}`)
+      damage.add(
+        `wal: generation ${number}: ${what}, ${samplesLost} samples of ${seriesLost.size} series behind it lost${from}`,
+      )
     }
   }
 }

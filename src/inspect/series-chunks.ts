@@ -1,9 +1,10 @@
 /** The chunks of the series that pass a selector, and what the log has of them. */
-import { labelsText } from '../../storage/block/block-pages.ts'
+
 import { blockName } from '../../storage/block/catalog.ts'
 import { describeChunk } from '../../storage/codec/chunk.ts'
 import { type FoundBlock, forEachSeries, readLog } from '../../storage/inspect.ts'
 import type { Labels } from '../../storage/model/labels.ts'
+import { labelsText } from '../../storage/model/labels-text.ts'
 import type { Matcher } from '../../storage/model/matcher.ts'
 import type { Print } from './inspect.ts'
 import { timeText } from './table.ts'

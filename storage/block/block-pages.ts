@@ -1,6 +1,6 @@
 /** The pages of one open block: read once, proved, kept in the cache; what is damaged is noted once and left out. */
 import { StorageError } from '../errors.ts'
-import { type Labels, METRIC_NAME } from '../model/labels.ts'
+import { labelsText } from '../model/labels-text.ts'
 import {
   type BlockMeta,
   type DamageNote,
@@ -177,14 +177,4 @@ export class BlockPages {
 
 function pageId(kind: PageKind, number: number): number {
   return kind * 2 ** 32 + number
-}
-
-/** As `metric{label="value", …}`. */
-export function labelsText(labels: Labels): string {
-  const { pairs } = labels
-  const parts: string[] = []
-  for (let i = 0; i < pairs.length; i += 2) {
-    if (pairs[i] !== METRIC_NAME) parts.push(`${pairs[i]}=${JSON.stringify(pairs[i + 1])}`)
-  }
-  return `${labels.get(METRIC_NAME)}{${parts.join(', ')}}`
 }

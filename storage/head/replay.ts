@@ -19,9 +19,10 @@ import { generationsRange } from '../wal/record.ts'
 import type { LoggedSamples } from '../wal/samples.ts'
 import { GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
+import { type LoggedSeries, LogLoss } from './log-loss.ts'
 import { isInUse } from './row-layout.ts'
 import { beginRow, newest, newestTime, stage, stageLate } from './series-row.ts'
-import { SeriesTableWriter } from './series-table.ts'
+import { type SeriesTable, SeriesTableWriter } from './series-table.ts'
 import { encodeHistogram, storeHistogram } from './staged-histogram.ts'
 
 /** Commit number of replayed samples: all views see them. */
@@ -67,10 +68,12 @@ export async function replayGenerations(
       kept.push(builder)
     }
     builder.begin(number)
-    damage.push(...(await readGeneration(store, number, builder)).map(damageNote))
-    if (builder.samplesLost > 0) {
-      damage.push({ place: 'wal', what: `${builder.samplesLost} samples lost their series to damage` })
+    const lost = await readGeneration(store, number, builder)
+    if (lost.length > 0) {
+      const loss = new LogLoss(builder)
+      damage.push(...lost.map((one) => loss.noteOf(one)))
     }
+    if (builder.unnamed.samples > 0) damage.push(unnamedNote(number, builder.unnamed))
     while (kept.length > 1 && bytesOf(slab, kept) > limits.headBytesMax) {
       const { writer, finalNumber } = kept[0]
       await writeOut(writer, finalNumber)
@@ -102,23 +105,34 @@ async function readGeneration(store: Store, number: number, visitor: PageVisitor
   return reader.damage
 }
 
-function damageNote({ what, kept, mint, maxt, samplesLost }: LogDamage): DamageNote {
-  const isFollowed = samplesLost > 0
-  return {
-    place: 'wal',
-    what: isFollowed ? `${what}; ${samplesLost} samples behind it are lost with it` : what,
-    ...(kept !== undefined && { quarantine: kept }),
-    ...(Number.isFinite(mint) && { mint }),
-    ...(Number.isFinite(maxt) && { maxt }),
+function unnamedNote(generation: number, { samples, series, mint, maxt }: UnnamedSamples): DamageNote {
+  const what = `generation ${generation}: ${samples} samples of ${series.size} series whose labels were lost are lost with them`
+  return { place: 'wal', what, mint, maxt }
+}
+
+/** Samples that no page names a series of. */
+class UnnamedSamples {
+  samples = 0
+  mint = Number.POSITIVE_INFINITY
+  maxt = Number.NEGATIVE_INFINITY
+  /** Indexes in the log. */
+  readonly series = new Set<number>()
+
+  add(index: number, t: number): void {
+    this.samples++
+    this.series.add(index)
+    this.mint = Math.min(this.mint, t)
+    this.maxt = Math.max(this.maxt, t)
   }
 }
 
-class GenerationBuilder implements PageVisitor {
+class GenerationBuilder implements PageVisitor, LoggedSeries {
   readonly writer: GenerationWriter
   /** Number of the last generation of the log that went into it. */
   finalNumber: number
   /** Of the generation of the log that is read now. */
-  samplesLost = 0
+  unnamed = new UnnamedSamples()
+  named: number[] = []
   private readonly slab: Slab
   private readonly before: GenerationWriter | undefined
   /** Index in the log → index here + 1. */
@@ -144,8 +158,18 @@ class GenerationBuilder implements PageVisitor {
   /** What comes is of this generation of the log. */
   begin(number: number): void {
     this.finalNumber = number
-    this.samplesLost = 0
+    this.unnamed = new UnnamedSamples()
+    this.named = []
     this.indexes = []
+  }
+
+  get table(): SeriesTable {
+    return this.writer.table
+  }
+
+  ownIndex(index: number): number | undefined {
+    const own = this.indexes[index]
+    return own === undefined ? undefined : own - 1
   }
 
   series(index: number, bytes: Uint8Array, start: number, end: number): void {
@@ -155,6 +179,7 @@ class GenerationBuilder implements PageVisitor {
     const found = table.findSeries(this.labels)
     const own = found >= 0 ? found : table.addSeries(this.labels)
     this.indexes[index] = own + 1
+    this.named.push(own)
     if (isInUse(this.slab, writer.rowAt(own))) return
     const at = writer.reserveRow(own)
     const beforeAt = before?.rowAt(own) ?? 0
@@ -180,7 +205,7 @@ class GenerationBuilder implements PageVisitor {
   ): void {
     const target = this.indexes[index]
     if (target === undefined) {
-      this.samplesLost++
+      this.unnamed.add(index, t)
       return
     }
     const { writer } = this

@@ -39,11 +39,17 @@ export interface LogDamage {
   what: string
   /** Where the damaged original is kept, when it was found at an earlier start. */
   kept?: string
-  /** The newest time read before it, −Infinity when there is none; and the first one read behind it, else +Infinity. */
+  /**
+   * The newest time read before it, −Infinity when there is none; and the first one read behind it, else +Infinity, or the newest
+   * one of samples behind it that are lost with it.
+   */
   mint: number
   maxt: number
-  /** Samples behind it that could not be read for want of a value in it. */
+  /** Samples behind it that could not be read for want of a value in it, and the indexes of their series. */
   samplesLost: number
+  readonly seriesLost: ReadonlySet<number>
+  /** How many series pages before it name. */
+  seriesBefore: number
 }
 
 export class GenerationReader {
@@ -56,6 +62,10 @@ export class GenerationReader {
   private readonly samples = new LoggedSamples()
   private readonly labels = new ByteWriter(1024)
   private nextPage = 0
+  private seriesCount = 0
+  /** Of samples that are lost with the newest damage: its `seriesLost`, and their newest time. */
+  private seriesLost = new Set<number>()
+  private lostMaxt = Number.NEGATIVE_INFINITY
   private maxt = Number.NEGATIVE_INFINITY
 
   constructor(number: number, visitor: PageVisitor) {
@@ -95,6 +105,8 @@ export class GenerationReader {
 
   private note(firstPage: number, finalPage: number, what: string, kept?: string): void {
     this.last.forget()
+    this.seriesLost = new Set()
+    this.lostMaxt = Number.NEGATIVE_INFINITY
     this.damage.push({
       generation: this.number,
       firstPage,
@@ -104,6 +116,8 @@ export class GenerationReader {
       mint: this.maxt,
       maxt: Number.POSITIVE_INFINITY,
       samplesLost: 0,
+      seriesLost: this.seriesLost,
+      seriesBefore: this.seriesCount,
     })
   }
 
@@ -145,6 +159,7 @@ export class GenerationReader {
       return -1
     }
     if (index >= 0) {
+      this.seriesCount++
       this.visitor.series(index, this.labels.bytes, 0, this.labels.length)
       return index + 1
     }
@@ -164,18 +179,28 @@ export class GenerationReader {
   }
 
   private showSamples(): void {
-    const { samples } = this
-    const newest = this.damage.at(-1)
-    if (samples.length > 0) {
-      // Samples of a record have about one time.
-      const t = samples.t[0]
-      if (newest !== undefined && newest.maxt === Number.POSITIVE_INFINITY) newest.maxt = t
-      for (let i = 0; i < samples.length; i++) if (samples.t[i] > this.maxt) this.maxt = samples.t[i]
-      this.visitor.samples(samples)
-    }
-    if (samples.lostLength === 0) return
+    const { samples, damage } = this
     this.samplesLost += samples.lostLength
-    if (newest !== undefined) newest.samplesLost += samples.lostLength
+    if (samples.lostLength > 0 && damage.length > 0) this.noteLost(damage[damage.length - 1])
+    if (samples.length === 0) return
+    const newest = damage.at(-1)
+    if (newest !== undefined && newest.maxt === Number.POSITIVE_INFINITY) {
+      // Samples of a record have about one time, which may be a late one.
+      newest.maxt = Math.max(samples.t[0], newest.mint, this.lostMaxt)
+    }
+    for (let i = 0; i < samples.length; i++) if (samples.t[i] > this.maxt) this.maxt = samples.t[i]
+    this.visitor.samples(samples)
+  }
+
+  /** Notes samples of a whole page whose value is not known. */
+  private noteLost(damage: LogDamage): void {
+    const { lostLength, lostIndex, lostT } = this.samples
+    damage.samplesLost += lostLength
+    for (let i = 0; i < lostLength; i++) {
+      this.seriesLost.add(lostIndex[i])
+      if (lostT[i] > this.lostMaxt) this.lostMaxt = lostT[i]
+    }
+    if (damage.maxt < this.lostMaxt) damage.maxt = this.lostMaxt
   }
 }
 

@@ -138,8 +138,10 @@ describe('Database', () => {
     db = await open({ onDamage: ({ what }) => troubles.push(what) })
     expect(await dump(db, ALL)).toEqual(['a 1:1 2:2 17:17 18:18 19:19 20:20 21:21 22:22 23:23 24:24'])
     const gaps = [
-      'generation 1: pages 2 to 2 are missing; 13 samples behind it are lost with it',
-      'generation 1: pages 24 to 24 are missing; 2 samples behind it are lost with it',
+      'generation 1: pages 2 to 2 are missing; 13 samples of 1 series behind it are lost with it; ' +
+        'it may have had samples of any of 1 series of the metric "a"',
+      'generation 1: pages 24 to 24 are missing; 2 samples of 2 series behind it are lost with it; ' +
+        'it may have had samples of any of 1 series of the metric "a"',
     ]
     expect(troubles).toEqual([
       'the write-ahead log was damaged: page 2 of generation 1 is damaged: its checksum does not fit; ' +
@@ -152,8 +154,43 @@ describe('Database', () => {
     db = await open({ onDamage: ({ what }) => troubles.push(what) })
     expect(troubles).toEqual(gaps)
     const [first] = db.damage.notes
-    expect(first).toMatchObject({ place: 'wal', mint: 2, maxt: 17 })
+    expect(first).toMatchObject({ place: 'wal', series: ['a{}'], mint: 2, maxt: 17 })
     expect(existsSync(join(path, 'narthex', first.quarantine!))).toBe(true)
+    await db.close()
+  })
+
+  it('names the series that samples in a lost page of the log may have been of', async () => {
+    let db = await open()
+    const series = Array.from({ length: 30 }, (_, i) => `m${i % 7} i=${i}`)
+    await append(
+      db,
+      series.map((labels): [string, number, number] => [labels, 1, 1]),
+    )
+    await append(db, [['m0 i=0', 2, 2]])
+    await append(db, [['late', 3, 3]])
+    await append(db, [['late', 4, 4]])
+    await append(db, [['late', 5, 0, KIND_STALE]])
+    await db.close()
+    const store = await Store.open(join(path, 'narthex', 'wal'), { createIfMissing: false, isShared: false })
+    await store.clear({ gte: pageKey(1, 1), lt: pageKey(1, 3) })
+    await store.close()
+    db = await open()
+    const named = Array.from({ length: 20 }, (_, i) => `m${i % 7}{i="${i}"}`)
+    expect(db.damage.notes.slice(1)).toMatchObject([
+      {
+        what:
+          'generation 1: pages 1 to 2 are missing; 1 samples of 1 series behind it are lost with it; ' +
+          'it may have had samples of any of 30 series of the metrics "m0", "m1", "m2", "m3", "m4" and 2 more',
+        series: [...named, '10 more of the metrics "m0", "m1", "m2", "m3", "m4" and 2 more'],
+        mint: 1,
+        maxt: 5,
+      },
+      {
+        what: 'generation 1: 1 samples of 1 series whose labels were lost are lost with them',
+        mint: 5,
+        maxt: 5,
+      },
+    ])
     await db.close()
   })
 

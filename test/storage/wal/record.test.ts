@@ -401,6 +401,8 @@ describe('a generation of the write-ahead log', () => {
         mint: 1000,
         maxt: 4000,
         samplesLost: 1,
+        seriesLost: new Set([0]),
+        seriesBefore: 0,
       },
       {
         generation: 1,
@@ -410,6 +412,8 @@ describe('a generation of the write-ahead log', () => {
         mint: 5000,
         maxt: Number.POSITIVE_INFINITY,
         samplesLost: 0,
+        seriesLost: new Set(),
+        seriesBefore: 0,
       },
     ])
   })
