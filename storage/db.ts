@@ -10,7 +10,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BlockCatalog, type CatalogBlock } from './block/catalog.ts'
+import { BlockCatalog, type CatalogBlock, hasBlocks } from './block/catalog.ts'
 import type { DamageNote as BlockDamage } from './block/format.ts'
 import { openState } from './block/open-state.ts'
 import { BlockReader } from './block/reader.ts'
@@ -230,7 +230,8 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
       const damage = new DamageRegistry((note) => options.onDamage?.(note))
       const log = await openLog(path, Date.now(), (note) => damage.add(note))
       closers.push(() => log.store.close())
-      const state = await openState(path, Date.now(), (note) => damage.add(note))
+      const hasSamples = log.generations.length > 0 || hasBlocks(path)
+      const state = await openState(path, hasSamples, Date.now(), (note) => damage.add(note))
       closers.push(() => state.close())
       const logged = log.generations.map(({ number }) => number)
       const parts = await openParts(path, logged, state, damage)

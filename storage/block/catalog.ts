@@ -13,7 +13,7 @@
  *
  * One object a data folder, in one thread.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from '../errors.ts'
@@ -52,6 +52,15 @@ const QUARANTINE_NAME = /^[0-9a-f]{8}(-\d+)?$/
 /** The name of a block's folder. */
 export function blockName(id: number): string {
   return id.toString(16).padStart(8, '0')
+}
+
+/** Whether there are blocks in the folder `narthex/` of the data. */
+export function hasBlocks(path: string): boolean {
+  const blocksPath = join(path, 'blocks')
+  return (
+    existsSync(blocksPath) &&
+    readdirSync(blocksPath).some((name) => BLOCK_NAME.test(name) || GROUP_NAME.test(name))
+  )
 }
 
 export class BlockCatalog {

@@ -5,6 +5,8 @@
  * be made out, each of which proves itself by its checksum, are written into a fresh database, which takes its place. One
  * that was forgotten may be among them: it hides nothing any more.
  *
+ * A folder that is not there although there are samples was lost with all its tombstones, which is told, too.
+ *
  *   state-damaged/   the old one being replaced       state-new/   the fresh one being filled
  */
 import { existsSync } from 'node:fs'
@@ -24,15 +26,18 @@ import {
 import { type Page, Store } from '../store.ts'
 import { parseTombstones, writeTombstones } from './tombstone-log.ts'
 
-const OPTIONS = { createIfMissing: true, isShared: false }
+const OPTIONS = { createIfMissing: false, isShared: false }
+const LOST =
+  'the tombstones are gone, since there are samples and no state/; what was deleted and not rewritten yet is shown again'
 
 /**
- * Opens `state/` in `folder`, and makes it when there is none. `now`: Unix ms, for the name in quarantine. `onDamage` hears
- * what was found. Throws LOCKED, NEWER_FORMAT; WRITE_FAILED or an error of the file system when it is damaged and nothing can
+ * Opens `state/` in `folder`, and makes it when there is none. `hasSamples`: there is a log or a block, so there has to be
+ * one. `now`: Unix ms, for the name in quarantine. `onDamage` hears what was found. Throws LOCKED, NEWER_FORMAT; WRITE_FAILED or an error of the file system when it is damaged and nothing can
  * be written.
  */
 export async function openState(
   folder: string,
+  hasSamples: boolean,
   now: number,
   onDamage: (note: DamageNote) => void,
 ): Promise<Store> {
@@ -42,7 +47,11 @@ export async function openState(
   for (const name of ['state-damaged', 'state-new']) {
     await rm(join(folder, name), { recursive: true, force: true })
   }
-  if (!(await hasLevelFiles(path))) return Store.open(path, OPTIONS)
+  if (!(await hasLevelFiles(path))) {
+    if (hasSamples) onDamage({ place: 'state', what: LOST })
+    await create(folder)
+    return Store.open(path, OPTIONS)
+  }
   const problems = await checkLevelFolder(path)
   if (problems.length === 0) {
     const store = await openWhole(path, problems)
@@ -65,6 +74,16 @@ async function openWhole(path: string, problems: string[]): Promise<Store | unde
     problems.push(error.message)
   }
   return undefined
+}
+
+/** Makes an empty database under another name first, and for good: a folder that is not there was lost, not never made. */
+async function create(folder: string): Promise<void> {
+  const [path, fresh] = [join(folder, 'state'), join(folder, 'state-new')]
+  await writeTombstones(fresh, [])
+  await syncFiles(fresh)
+  await rm(path, { recursive: true, force: true })
+  await rename(fresh, path)
+  await syncPath(folder)
 }
 
 /** Makes the database anew of what can be read of it; returns where the old one is kept. */

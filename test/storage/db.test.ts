@@ -415,6 +415,42 @@ describe('Database', () => {
     await db.close()
   })
 
+  it.each([
+    { where: 'a block', settle: true },
+    { where: 'the log', settle: false },
+  ])('says that the tombstones are gone when samples are in $where', async ({ settle }) => {
+    const state = join(path, 'narthex', 'state')
+    const lost = expect.objectContaining({
+      place: 'state',
+      what: expect.stringMatching(/^the tombstones are gone/),
+    })
+    let db = await open()
+    await db.close()
+    // Nothing was ever taken: nothing is lost.
+    await rm(state, { recursive: true })
+    db = await open()
+    expect(db.damage.notes).toEqual([])
+    await append(db, [['a', 1, 1]])
+    await append(db, [['a', 2, 2]])
+    if (settle) {
+      db.cut()
+      await db.settle()
+    }
+    await db.deleteSeries(ALL, 1, 1)
+    await db.close()
+    db = await open()
+    expect([await dump(db, ALL), db.damage.notes]).toEqual([['a 2:2'], []])
+    await db.close()
+    await rm(state, { recursive: true })
+    db = await open()
+    expect(await dump(db, ALL)).toEqual(['a 1:1 2:2'])
+    expect(db.damage.notes).toEqual([lost])
+    await db.close()
+    db = await open()
+    expect(db.damage.notes).toEqual([])
+    await db.close()
+  })
+
   it('takes a snapshot that a storage opens on', async () => {
     const db = await open()
     await append(db, [['a', 1, 1]])

@@ -1,6 +1,7 @@
 // Goal: one process a folder, and no start is refused because of a process that is gone. Method: files of processes that
 // live, are gone, or have another's id; a real second process.
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -52,6 +53,33 @@ describe('lockFolder', () => {
     const lock = lockFolder(folder)
     expect(readFileSync(file(), 'latin1')).toMatch(new RegExp(`^${process.pid} `))
     lock.release()
+  })
+
+  it('never names a process that does not have it, whoever starts at the same time', async () => {
+    await writeFile(file(), '4194303 1 x y\n')
+    const module = new URL('../../storage/lock.ts', import.meta.url).href
+    const script = `import { lockFolder } from '${module}'
+      let lock
+      try { lock = lockFolder(process.argv[1]) } catch (error) { console.log(error.message) }
+      if (lock !== undefined) console.log('held')
+      process.stdin.on('end', () => lock?.release()).resume()`
+    const children = Array.from({ length: 6 }, () =>
+      spawn(process.execPath, ['--input-type=module', '-e', script, folder], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    )
+    const said = await Promise.all(
+      children.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim()),
+    )
+    const holders = children.filter((_, i) => said[i] === 'held').map(({ pid }) => pid)
+    for (const text of said.filter((one) => one !== 'held')) {
+      expect(holders.map((pid) => `${folder} is in use by process ${pid}`)).toContain(text)
+    }
+    const gone = children.map((child) => once(child, 'exit'))
+    for (const child of children) child.stdin.end()
+    await Promise.all(gone)
+    expect(holders.length).toBeGreaterThan(0)
+    expect(await readdir(folder)).toEqual([])
   })
 
   it('leaves a lock alone that another has taken over meanwhile', async () => {
