@@ -42,7 +42,7 @@ function areSameHistograms(a: NaiveHistogram, b: NaiveHistogram): boolean {
   return (
     a.hint === b.hint &&
     a.schema === b.schema &&
-    a.zeroThreshold === b.zeroThreshold &&
+    isSameFloat(a.zeroThreshold, b.zeroThreshold, false) &&
     isNear(a.zeroCount, b.zeroCount) &&
     isSameFloat(a.count, b.count, false) &&
     isNear(a.sum, b.sum) &&

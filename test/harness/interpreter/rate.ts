@@ -176,6 +176,9 @@ export function extrapolatedRate(
     if (isHistogram(result)) {
       const sum = add(result, first.value as NaiveHistogram)
       if (sum === undefined) return warnExponentialAndCustom(window, place)
+      if (sum.reconciled) {
+        place.notes.info('mismatched custom buckets were reconciled during addition', place.start)
+      }
       result = { ...sum.histogram, hint: 'gauge' }
     } else result += first.value as number
   } else {
