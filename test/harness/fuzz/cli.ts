@@ -1,16 +1,17 @@
 /** `npm run fuzz -- promql`: random data and queries, until something differs or the time is over. */
 import { parseArgs } from 'node:util'
+import { fuzzAgainstPrometheus } from './prometheus-fuzz.ts'
 import { type FuzzOutcome, fuzzPromql } from './promql-fuzz.ts'
 
 const USAGE =
-  'usage: npm run fuzz -- promql [--seed S] [--count N] [--seconds T] [--features] [--floats] [--differences N]'
+  'usage: npm run fuzz -- promql [--seed S] [--count N] [--seconds T] [--features] [--floats] [--differences N] [--prometheus]'
 
 function print({ evaluations, answered, open, differences }: FuzzOutcome): void {
   for (const { seed, script, message } of differences) {
     console.log(`--- seed ${seed}\n${script}\n# ${message}\n`)
   }
   console.log(
-    `${evaluations} evaluations, ${answered} with an answer, ${open} left open by the language, ` +
+    `${evaluations} evaluations, ${answered} with an answer, ${open} left open, ` +
       `${differences.length} differences`,
   )
 }
@@ -26,6 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
       features: { type: 'boolean', default: false },
       floats: { type: 'boolean', default: false },
       differences: { type: 'string', default: '10' },
+      prometheus: { type: 'boolean', default: false },
     },
   })
   if (positionals.length !== 1 || positionals[0] !== 'promql') {
@@ -34,7 +36,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const seed = Number(values.seed ?? Date.now() % 1e9)
   console.log(`seed ${seed}`)
-  const outcome = await fuzzPromql({
+  const fuzz = values.prometheus ? fuzzAgainstPrometheus : fuzzPromql
+  const outcome = await fuzz({
     seed,
     count: Number(values.count ?? (values.seconds === undefined ? 10_000 : Number.POSITIVE_INFINITY)),
     seconds: Number(values.seconds ?? Number.POSITIVE_INFINITY),

@@ -128,12 +128,14 @@ export async function fuzzPromql(options: FuzzOptions): Promise<FuzzOutcome> {
       hasHistograms,
       hasStartTimestamps: hasFeatures,
       isOdd: false,
+      isPlain: false,
     }).generate()
     const queries = new QueryGenerator(random, {
       isExperimental: hasFeatures,
       hasBorders: hasFeatures,
       hasDurationExpressions: true,
       hasHistograms,
+      isBetweenSeconds: false,
       ...data,
     })
     for (let i = 0; i < QUERIES_PER_DATA_SET; i++) {

@@ -20,6 +20,8 @@ export interface DataOptions {
   readonly hasStartTimestamps: boolean
   /** All times odd, so that no window with even borders begins or ends on a sample. */
   readonly isOdd: boolean
+  /** Without infinities, NaN, the largest floats, and `__type__`. */
+  readonly isPlain: boolean
 }
 
 export interface RandomData {
@@ -48,7 +50,7 @@ export class DataGenerator {
     this.intervalMs = random.pick([10_000, 15_000, 30_000, 60_000])
     this.count = random.int(4, 28)
     this.isRegular = random.chance(0.5)
-    this.hasSpecials = random.chance(0.4)
+    this.hasSpecials = !options.isPlain && random.chance(0.4)
   }
 
   generate(): RandomData {
@@ -83,7 +85,7 @@ export class DataGenerator {
         if (!random.chance(0.45)) continue
         const labels: Record<string, string> = { __name__: name, job, instance }
         if (random.chance(0.3)) labels.env = random.pick(['dev', 'prod'])
-        if (random.chance(0.06)) labels.__type__ = random.pick(['counter', 'gauge'])
+        if (!this.options.isPlain && random.chance(0.06)) labels.__type__ = random.pick(['counter', 'gauge'])
         sets.push(Labels.from(labels))
       }
     }

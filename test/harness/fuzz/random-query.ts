@@ -14,6 +14,8 @@ export interface QueryOptions {
   readonly startMs: number
   readonly endMs: number
   readonly intervalMs: number
+  /** Durations and steps of whole seconds, and times two milliseconds after one: for peers with closed windows. */
+  readonly isBetweenSeconds: boolean
 }
 
 export interface RandomQuery {
@@ -57,7 +59,9 @@ export class QueryGenerator {
     const { startMs, endMs, intervalMs } = this.options
     const isInstant = random.chance(0.4)
     const align = random.chance(0.5) ? intervalMs : 2
-    const at = startMs + Math.floor(random.int(0, endMs - startMs + 2 * intervalMs) / align) * align
+    const at = this.time(
+      startMs + Math.floor(random.int(0, endMs - startMs + 2 * intervalMs) / align) * align,
+    )
     let text: string
     const kind = random.next()
     if (kind < 0.06) text = this.scalar(2)
@@ -65,10 +69,21 @@ export class QueryGenerator {
     else if (isInstant && kind < 0.11) text = '"text"'
     else text = this.vector(random.pick([1, 1, 2, 2, 3]))
     if (isInstant) return { text, startMs: at, endMs: at, stepMs: 0 }
-    const stepMs = random.pick([intervalMs, intervalMs * 2, 10_000, 7_000, 60_000, 4_444])
+    const stepMs = random.pick([
+      intervalMs,
+      intervalMs * 2,
+      10_000,
+      7_000,
+      60_000,
+      this.options.isBetweenSeconds ? 4_000 : 4_444,
+    ])
     const steps = random.int(0, 12)
-    const rest = random.chance(0.3) ? random.int(0, stepMs / 2 - 1) * 2 : 0
+    const rest = random.chance(0.3) && !this.options.isBetweenSeconds ? random.int(0, stepMs / 2 - 1) * 2 : 0
     return { text, startMs: at, endMs: at + steps * stepMs + rest, stepMs }
+  }
+
+  private time(ms: number): number {
+    return this.options.isBetweenSeconds ? Math.floor(ms / 1000) * 1000 + 2 : ms
   }
 
   private weighted<T>(choices: readonly (readonly [number, () => T])[]): T {
@@ -161,7 +176,7 @@ export class QueryGenerator {
   private atTime(): string {
     const { random, options } = this
     if (random.chance(0.4)) return random.pick(['start()', 'end()'])
-    const ms = options.startMs + 2 * random.int(0, (options.endMs - options.startMs) / 2)
+    const ms = this.time(options.startMs + 2 * random.int(0, (options.endMs - options.startMs) / 2))
     return (ms / 1000).toFixed(3)
   }
 
@@ -176,7 +191,7 @@ export class QueryGenerator {
       300_000,
       32_000,
       4_000,
-      1_002,
+      this.options.isBetweenSeconds ? 1_000 : 1_002,
     ])
     return ms % 1000 === 0 ? `${ms / 1000}s` : `${Math.floor(ms / 1000)}s${ms % 1000}ms`
   }

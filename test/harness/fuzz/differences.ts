@@ -1,0 +1,48 @@
+/** Where Prometheus 2.42, which Debian has, answers otherwise than 3.x, and what is done about it. */
+import { children, type Expr } from '../../../promql/syntax/ast.ts'
+
+export interface VersionDifference {
+  readonly what: string
+  /** Whether the query meets it, and is left out. */
+  readonly isMet: (expr: Expr) => boolean
+}
+
+function some(expr: Expr, test: (part: Expr) => boolean): boolean {
+  return test(expr) || children(expr).some((part) => some(part, test))
+}
+
+function calls(...names: readonly string[]): (expr: Expr) => boolean {
+  return (expr) => some(expr, (part) => part.type === 'call' && names.includes(part.func.name))
+}
+
+export const VERSION_DIFFERENCES: readonly VersionDifference[] = [
+  {
+    what: 'windows and lookback are closed on the left in 2.x: samples lie at odd, all borders at even milliseconds',
+    isMet: () => false,
+  },
+  {
+    what: 'steps of subqueries are whole seconds, and borders are not, for the same reason',
+    isMet: () => false,
+  },
+  {
+    what: 'annotations came with 2.48 and are not compared; of errors only that there is one',
+    isMet: () => false,
+  },
+  { what: 'first_over_time came with 3.x', isMet: calls('first_over_time') },
+  {
+    what: 'histogram_fraction, _avg, _stddev and _stdvar knew no classic buckets or were not there',
+    isMet: calls('histogram_fraction', 'histogram_avg', 'histogram_stddev', 'histogram_stdvar'),
+  },
+  {
+    what: 'durations were no numbers',
+    isMet: (expr) => some(expr, (part) => part.type === 'numberLiteral' && part.isDuration),
+  },
+  {
+    what: '__type__ and __unit__ were not dropped like the name: the data have none',
+    isMet: () => false,
+  },
+  {
+    what: 'atan2 kept the name',
+    isMet: (expr) => some(expr, (part) => part.type === 'binaryExpr' && part.op === 'atan2'),
+  },
+]
