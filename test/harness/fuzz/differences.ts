@@ -3,7 +3,7 @@ import { children, type Expr } from '../../../promql/syntax/ast.ts'
 
 export interface VersionDifference {
   readonly what: string
-  /** Whether the query meets it, and is left out. */
+  /** Whether the query may meet it. */
   readonly isMet: (expr: Expr) => boolean
 }
 
@@ -15,6 +15,24 @@ function calls(...names: readonly string[]): (expr: Expr) => boolean {
   return (expr) => some(expr, (part) => part.type === 'call' && names.includes(part.func.name))
 }
 
+function aggregates(...names: readonly string[]): (expr: Expr) => boolean {
+  return (expr) => some(expr, (part) => part.type === 'aggregation' && names.includes(part.op))
+}
+
+/** Met now and then only: such queries are asked, and a difference counts as explained. */
+export const VERSION_OCCASIONS: readonly VersionDifference[] = [
+  {
+    what: 'the zero point of a counter was taken before the threshold of extrapolation, and now after',
+    isMet: calls('rate', 'increase'),
+  },
+  {
+    what: 'the deviation of a first NaN or infinity was 0, and is NaN',
+    isMet: aggregates('stddev', 'stdvar'),
+  },
+  { what: 'k below all integers was an error, and gives nothing', isMet: aggregates('topk', 'bottomk') },
+]
+
+/** Queries that meet one of these are left out. */
 export const VERSION_DIFFERENCES: readonly VersionDifference[] = [
   {
     what: 'windows and lookback are closed on the left in 2.x: samples lie at odd, all borders at even milliseconds',
