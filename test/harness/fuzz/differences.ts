@@ -29,6 +29,12 @@ export const VERSION_OCCASIONS: readonly VersionDifference[] = [
     what: 'the deviation of a first NaN or infinity was 0, and is NaN',
     isMet: aggregates('stddev', 'stdvar'),
   },
+  { what: 'the window of predict_linear slid along though `@` fixed it', isMet: calls('predict_linear') },
+  {
+    what: 'several partners were no error where the comparison filtered them out',
+    isMet: (expr) => some(expr, (part) => part.type === 'binaryExpr' && /^[=!<>]/.test(part.op)),
+  },
+  { what: 'the last digits of means differ, and are labels here', isMet: aggregates('count_values') },
   { what: 'k below all integers was an error, and gives nothing', isMet: aggregates('topk', 'bottomk') },
 ]
 
