@@ -120,7 +120,11 @@ export async function startServer({
     scrapeStatus: scrapeManager,
     getConfig: () => configManager.current,
     flags: flags.asMap(),
-    engine: { lookbackMs: flags.lookbackMs, timeoutMs: flags.queryTimeoutMs },
+    engine: {
+      lookbackMs: flags.lookbackMs,
+      timeoutMs: flags.queryTimeoutMs,
+      features: engineOptions(flags).features,
+    },
     buildInfo: buildInfo(),
     runtimeInfo: () => runtimeInfo(configManager, startTimeMs, db),
     storageStatus: () => storageStatus(db, scrapeManager),

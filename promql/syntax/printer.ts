@@ -43,12 +43,17 @@ export function print(expr: Expr): string {
 }
 
 function printAggregate(expr: Aggregate): string {
+  const param = expr.param === null ? '' : `${print(expr.param)}, `
+  return `${printAggregateHead(expr)}(${param}${print(expr.expr)})`
+}
+
+/** What stands before the parenthesis: `sum`, or `sum by (a) `. */
+export function printAggregateHead(expr: Aggregate): string {
   const grouping = `(${printLabels(expr.grouping)}) `
   let modifier = ''
   if (expr.without) modifier = ` without ${grouping}`
   else if (expr.grouping.length > 0) modifier = ` by ${grouping}`
-  const param = expr.param === null ? '' : `${print(expr.param)}, `
-  return `${expr.op}${modifier}(${param}${print(expr.expr)})`
+  return expr.op + modifier
 }
 
 /** A name as it stands in lists and braces: quoted unless it is one of the legacy scheme. */
@@ -61,9 +66,14 @@ function printLabels(labels: readonly string[]): string {
 }
 
 function printBinary(expr: Binary): string {
+  return `${print(expr.lhs)} ${printOperator(expr)} ${print(expr.rhs)}`
+}
+
+/** The operator with what modifies it: `> bool on (a)`. */
+export function printOperator(expr: Binary): string {
   const bool = expr.returnBool ? ' bool' : ''
   const matching = expr.matching === null ? '' : printMatching(expr.matching)
-  return `${print(expr.lhs)} ${expr.op}${bool}${matching} ${print(expr.rhs)}`
+  return `${expr.op}${bool}${matching}`
 }
 
 function printMatching({ card, labels, on, include, fill }: VectorMatching): string {
@@ -118,9 +128,14 @@ function printMatrixSelector(expr: MatrixSelector): string {
 }
 
 function printSubquery(expr: Subquery): string {
+  return print(expr.expr) + printSubquerySuffix(expr)
+}
+
+/** Brackets and modifiers of a subquery. */
+export function printSubquerySuffix(expr: Subquery): string {
   let step = expr.stepMs === 0 ? '' : formatDuration(expr.stepMs)
   if (expr.stepExpr !== null) step = printDuration(expr.stepExpr)
-  return `${print(expr.expr)}[${printRange(expr)}:${step}]${printAt(expr)}${printOffset(expr)}`
+  return `[${printRange(expr)}:${step}]${printAt(expr)}${printOffset(expr)}`
 }
 
 function printNumber({ value, isDuration }: NumberLiteral): string {

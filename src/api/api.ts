@@ -107,7 +107,7 @@ async function call(handle: ApiHandler, request: FastifyRequest, reply: FastifyR
     return await handle(readCall(request, gone.signal))
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    return { status: error.status, body: errorAnswer(error.type, error.message) }
+    return { status: error.status, body: errorAnswer(error.type, error.message, error.hint) }
   } finally {
     reply.raw.off('close', onClose)
   }

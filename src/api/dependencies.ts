@@ -1,6 +1,7 @@
 /** What the HTTP API needs from the rest of the server. The composition root provides it. */
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { EngineFeatures } from '../../promql/engine.ts'
 import type { StorageAdmin } from '../../storage/interface.ts'
 import type { Config } from '../config/model.ts'
 import type { QueryService } from '../query/request.ts'
@@ -41,7 +42,7 @@ export interface ApiDependencies {
   /** By name, without dashes. */
   flags: Readonly<Record<string, string>>
   /** The server's own settings, where a request gives none. */
-  engine: { lookbackMs: number; timeoutMs: number }
+  engine: { lookbackMs: number; timeoutMs: number; features: EngineFeatures }
   buildInfo: BuildInfo
   runtimeInfo(): RuntimeInfo
   storageStatus(): Promise<StorageStatus>

@@ -1,12 +1,18 @@
 /** Endpoints that read samples and labels: they check parameters and hand the rest to the query service. */
 
+import type { EngineFeatures } from '../../promql/engine.ts'
+import { hintFor } from '../../promql/hints.ts'
 import { quoteString } from '../../promql/syntax/go-format.ts'
+import { ParseError } from '../../promql/syntax/parse-error.ts'
+import { parse } from '../../promql/syntax/parser.ts'
+import { prettyPrint } from '../../promql/syntax/pretty.ts'
 import { isUtf8Name } from '../../storage/model/labels.ts'
 import type { QueryRequest } from '../query/request.ts'
 import type { ApiAnswer, ApiCall, ApiEndpoint } from './call.ts'
 import type { ApiDependencies } from './dependencies.ts'
-import { badData } from './errors.ts'
+import { badData, invalidParameter } from './errors.ts'
 import type { Form } from './form.ts'
+import { successJson } from './json.ts'
 import { unescapeLabelName } from './label-name.ts'
 import {
   limitParameter,
@@ -82,10 +88,25 @@ export function queryEndpoints(dependencies: Dependencies): ApiEndpoint[] {
   return [
     endpoint('/query', ({ form }) => instantRequest(form, dependencies)),
     endpoint('/query_range', ({ form }) => rangeRequest(form, dependencies)),
+    {
+      path: '/format_query',
+      handle: ({ form }) => formatQuery(form.get('query'), dependencies.engine.features),
+    },
     endpoint('/series', ({ form }) => seriesRequest(form)),
     endpoint('/labels', ({ form }) => ({ kind: 'labelNames', ...labelParameters(form) })),
     endpoint('/label/:name/values', ({ form, name }) => labelValuesRequest(form, name)),
   ]
+}
+
+function formatQuery(query: string, features: EngineFeatures): ApiAnswer {
+  try {
+    return { status: 200, body: successJson(prettyPrint(parse(query, features))) }
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error
+    const apiError = invalidParameter('query', error.message)
+    apiError.hint = hintFor(error.message, query)
+    throw apiError
+  }
 }
 
 async function run(

@@ -135,7 +135,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     getConfig: () =>
       ({ yaml: 'global:\n  scrape_interval: <15s>\n', global: { evaluationIntervalMs: 60_000 } }) as Config,
     flags: { 'web.enable-lifecycle': 'false', 'config.file': 'a.yml' },
-    engine: { lookbackMs: 300_000, timeoutMs: 120_000 },
+    engine: { lookbackMs: 300_000, timeoutMs: 120_000, features: {} },
     buildInfo: {
       version: '3.14.0',
       revision: 'r',

@@ -43,6 +43,7 @@ describe('answers', () => {
       '[{"__name__":"fixture","i":"0"},{"__name__":"fixture","i":"1"}]',
     ],
     ['/series', 'match%5B%5D=nothing', '[]'],
+    ['/format_query', 'query=sum(fixture)by(i)', '"sum by (i) (fixture)"'],
     ['/labels', '', '["__name__","i"]'],
     ['/labels', 'match[]=nothing', '[]'],
     ['/labels', 'start=100&end=200', '[]'],
