@@ -6,7 +6,8 @@ import { prettyPrint } from '../../../promql/syntax/pretty.ts'
 import { print } from '../../../promql/syntax/printer.ts'
 
 const FEATURES = { experimentalFunctions: true, extendedRangeSelectors: true, binopFill: true }
-const LONG = 'http_server_requests_seconds_count{application="shop",cluster="eu-west-1",environment="production",job="api"}'
+const LONG =
+  'http_server_requests_seconds_count{application="shop",cluster="eu-west-1",environment="production",job="api"}'
 
 describe('prettyPrint', () => {
   it.each([
@@ -17,8 +18,14 @@ describe('prettyPrint', () => {
     [`topk(5, ${LONG})`, `topk(\n  5,\n  ${LONG}\n)`],
     [`x > bool on (job) group_left () ${LONG}`, `  x\n> bool on (job) group_left ()\n  ${LONG}`],
     [`(${LONG} + 1)`, `(\n    ${LONG}\n  +\n    1\n)`],
-    [`max_over_time(sum(${LONG})[1h:1m] offset 5m)`, `max_over_time(\n  sum(\n    ${LONG}\n  )[1h:1m] offset 5m\n)`],
-    [`label_replace(${LONG}, "a", "$1", "b", "(.*)")`, `label_replace(\n  ${LONG},\n  "a",\n  "$1",\n  "b",\n  "(.*)"\n)`],
+    [
+      `max_over_time(sum(${LONG})[1h:1m] offset 5m)`,
+      `max_over_time(\n  sum(\n    ${LONG}\n  )[1h:1m] offset 5m\n)`,
+    ],
+    [
+      `label_replace(${LONG}, "a", "$1", "b", "(.*)")`,
+      `label_replace(\n  ${LONG},\n  "a",\n  "$1",\n  "b",\n  "(.*)"\n)`,
+    ],
   ])('%s', (query, shown) => {
     const expr = parse(query, FEATURES)
     expect(prettyPrint(expr)).toBe(shown)
