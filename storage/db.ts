@@ -8,17 +8,14 @@
  * Nothing else under <path> is touched: Prometheus' own blocks and log lie beside it.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BlockCatalog, type CatalogBlock, hasBlocks } from './block/catalog.ts'
-import type { DamageNote as BlockDamage } from './block/format.ts'
-import { openState } from './block/open-state.ts'
-import { BlockReader } from './block/reader.ts'
+import { attachStorage, type StorageHandle } from './attach.ts'
+import type { BlockCatalog, CatalogBlock } from './block/catalog.ts'
 import type { Retention } from './block/retention.ts'
-import { BlockShelf } from './block/shelf.ts'
-import { TombstoneLog } from './block/tombstone-log.ts'
-import { type DamageNote, DamageRegistry } from './damage.ts'
-import { DiskGuard, type DiskState } from './disk-guard.ts'
+import type { TombstoneLog } from './block/tombstone-log.ts'
+import type { DamageNote, DamageRegistry } from './damage.ts'
+import type { DiskGuard, DiskState } from './disk-guard.ts'
 import { StorageError } from './errors.ts'
 import { HeadAppender } from './head/appender.ts'
 import { MAIN_READER, STATE_CLOSED, STATE_READY } from './head/directory.ts'
@@ -34,49 +31,16 @@ import {
 import type { SeriesTable } from './head/series-table.ts'
 import type { Appender, HeadStatistics, HeadStatus, Querier, Storage, StorageAdmin } from './interface.ts'
 import { Keeper, type KeeperStats } from './keeper.ts'
-import { type FolderLock, lockFolder } from './lock.ts'
+import type { FolderLock } from './lock.ts'
 import { MemoryGuard, type MemoryState } from './memory-guard.ts'
 import type { Matcher } from './model/matcher.ts'
+import { type OpenedParts, openParts } from './open-parts.ts'
 import { SLAB_BYTES_MAX, Slab } from './slab/slab.ts'
-import { StorageQueryable } from './storage-querier.ts'
+import type { StorageQueryable } from './storage-querier.ts'
 import type { Store } from './store.ts'
 import { runInThread, runUpkeepTask, type StopWord, type UpkeepResults, type UpkeepTask } from './upkeep.ts'
 import { CommitLog } from './wal/commit-log.ts'
 import { clearGenerations } from './wal/oldest.ts'
-import { type OpenedLog, openLog } from './wal/open-log.ts'
-
-/** What a query thread needs to read the storage: can be cloned between threads. */
-export interface StorageHandle {
-  buffer: SharedArrayBuffer
-  /** Folder of all that is ours. */
-  path: string
-}
-
-/** Bytes of blocks' pages that one query thread keeps. */
-const CACHE_BYTES = 32 * 2 ** 20
-
-/**
- * Attaches a query thread. `reader`: its slot, 0 ≤ reader < MAIN_READER; no two threads share one. `onDamage` hears of
- * what the thread finds damaged.
- */
-export function attachStorage(
-  handle: StorageHandle,
-  reader: number,
-  onDamage: (note: DamageNote) => void = () => {},
-): StorageQueryable {
-  const shelf = new BlockShelf({
-    path: handle.path,
-    cacheBytesMax: CACHE_BYTES,
-    onDamage: (damage) => onDamage(noteOfBlock(damage)),
-    onUnreadable: (id, error) => onDamage(unreadableNote(id, error)),
-  })
-  return new StorageQueryable(new Slab(handle.buffer), reader, shelf)
-}
-
-/** Frees the slot of a thread that died. Requires: it is gone. */
-export function releaseReader(handle: StorageHandle, reader: number): void {
-  new Slab(handle.buffer).setPin(reader, 0)
-}
 
 export interface DatabaseOptions {
   /** Folder of the data; what is ours lies in its subfolder `narthex`. */
@@ -112,21 +76,6 @@ const MAINTENANCE_MS = 1000
 const LOG_BUFFER_BYTES = 64 * 2 ** 20
 /** All is kept. */
 const KEEP_ALL: Retention = { timeMs: 0, sizeBytes: 0, percentage: 0 }
-
-/** What is opened before the storage is made. */
-interface OpenedParts {
-  log: OpenedLog
-  state: Store
-  catalog: BlockCatalog
-  tombstones: TombstoneLog
-  /** Numbers of the generations in the log that are in no block. */
-  generations: readonly number[]
-  /** Number of the generation that is opened now. */
-  firstGeneration: number
-  damage: DamageRegistry
-  guard: DiskGuard
-  lock: FolderLock | undefined
-}
 
 export class Database implements Storage, StorageAdmin, HeadStatistics {
   readonly handle: StorageHandle
@@ -217,29 +166,8 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
    */
   static async open(options: DatabaseOptions): Promise<Database> {
     const path = join(options.path, 'narthex')
-    await mkdir(path, { recursive: true })
-    const lock = options.hasNoLockFile ? undefined : lockFolder(path)
-    const closers: (() => void | Promise<void>)[] = [() => lock?.release()]
-    try {
-      const guard = await DiskGuard.open({
-        folder: path,
-        onChange: options.onDiskChange,
-        onError: (error) => options.onTrouble?.(error as Error),
-      })
-      closers.push(() => guard.close())
-      const damage = new DamageRegistry((note) => options.onDamage?.(note))
-      const log = await openLog(path, Date.now(), (note) => damage.add(note))
-      closers.push(() => log.store.close())
-      const hasSamples = log.generations.length > 0 || hasBlocks(path)
-      const state = await openState(path, hasSamples, Date.now(), (note) => damage.add(note))
-      closers.push(() => state.close())
-      const logged = log.generations.map(({ number }) => number)
-      const parts = await openParts(path, logged, state, damage)
-      return new Database(options, { log, state, damage, guard, lock, ...parts })
-    } catch (error) {
-      for (const close of closers.reverse()) await close()
-      throw error
-    }
+    const { hasNoLockFile, onDiskChange, onTrouble, onDamage } = options
+    return new Database(options, await openParts({ path, hasNoLockFile, onDiskChange, onTrouble, onDamage }))
   }
 
   /** Resolves when what was written before the start can be queried. */
@@ -415,37 +343,6 @@ export class Database implements Storage, StorageAdmin, HeadStatistics {
   }
 }
 
-/** Opens blocks and tombstones, and tells what of the log is in no block. */
-async function openParts(
-  path: string,
-  logged: readonly number[],
-  state: Store,
-  damage: DamageRegistry,
-): Promise<Pick<OpenedParts, 'catalog' | 'tombstones' | 'generations' | 'firstGeneration'>> {
-  const catalog = await BlockCatalog.open({
-    path,
-    readMeta: async (folder) => {
-      const block = await BlockReader.open(folder, (note) => damage.add(noteOfBlock(note)))
-      await block.close()
-      return block.meta
-    },
-    onQuarantine: (id, folder, cause) =>
-      damage.add({ ...unreadableNote(id, cause), quarantine: folder.slice(path.length + 1) }),
-  })
-  const highestApplied = Math.max(0, ...catalog.blocks.map(({ tombstone }) => tombstone))
-  const tombstones = await TombstoneLog.open(state, highestApplied, (error) =>
-    damage.add({ place: 'state', what: error.message }),
-  )
-  const inBlocks = Math.max(0, ...catalog.blocks.map(({ finalGeneration }) => finalGeneration))
-  const hidden = Math.max(0, ...tombstones.all.map(({ finalGeneration }) => finalGeneration))
-  return {
-    catalog,
-    tombstones,
-    generations: logged.filter((number) => number > inBlocks),
-    firstGeneration: Math.max(inBlocks, hidden, ...logged) + 1,
-  }
-}
-
 /** What disk and memory let in together. */
 function admissionOf(disk: DiskGuard, memory: MemoryGuard): Admission {
   return {
@@ -456,17 +353,6 @@ function admissionOf(disk: DiskGuard, memory: MemoryGuard): Admission {
       return disk.allowsSamples
     },
   }
-}
-
-function noteOfBlock({ block, page, what, series, mint, maxt }: BlockDamage): DamageNote {
-  const about = series === '' ? {} : { series: [series] }
-  const name = block.slice(block.lastIndexOf('/') + 1)
-  return { place: `blocks/${name}`, what: page === '' ? what : `${page}: ${what}`, mint, maxt, ...about }
-}
-
-function unreadableNote(id: number, error: unknown): DamageNote {
-  const what = error instanceof Error ? error.message : String(error)
-  return { place: `blocks/${id.toString(16).padStart(8, '0')}`, what }
 }
 
 /** The most that the slab, which is twice as large, can hold. */

@@ -16,8 +16,8 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { EngineOptions } from '../../promql/engine.ts'
 import { MEMORY_CELLS } from '../../promql/memory.ts'
+import type { StorageHandle } from '../../storage/attach.ts'
 import type { DamageNote } from '../../storage/damage.ts'
-import type { StorageHandle } from '../../storage/db.ts'
 import type { QueryRequest, QueryResponse, QueryService } from './request.ts'
 import { canceledResponse, closedResponse, errorResponse, queueTimeoutResponse } from './response.ts'
 import type { FromWorker, ToWorker, WorkerMemory, WorkerSetup } from './worker.ts'
@@ -54,7 +54,7 @@ export function defaultThreadCount(): number {
   return 1 + availableParallelism()
 }
 
-const STORAGE_MODULE = new URL('../../storage/db.ts', import.meta.url).href
+const STORAGE_MODULE = new URL('../../storage/attach.ts', import.meta.url).href
 const WORKER_MODULE = new URL('./worker.ts', import.meta.url)
 const HEAP_MIB = 1024
 const IDLE_MS = 60_000

@@ -8,7 +8,7 @@
  *   bug{}                 throws what nobody expects
  *   large{}               is said to have very many samples; reading its one series takes 500 ms
  */
-import type { StorageHandle } from '../../storage/db.ts'
+import type { StorageHandle } from '../../storage/attach.ts'
 import type { HeadStatistics, HeadStatus, Querier, Queryable, SeriesSet } from '../../storage/interface.ts'
 import { MemoryStorage } from '../../storage/memory-storage.ts'
 import { Labels } from '../../storage/model/labels.ts'

@@ -1,6 +1,6 @@
 /** Thread of readers.test.ts: reads all series again and again and tells what did not fit. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { attachStorage, type StorageHandle } from '../../../storage/db.ts'
+import { attachStorage, type StorageHandle } from '../../../storage/attach.ts'
 import { Matcher } from '../../../storage/model/matcher.ts'
 import { SampleColumns } from '../../../storage/model/sample.ts'
 

@@ -1,6 +1,6 @@
 /** Thread of invariant.test.ts: sums constant series again and again and tells where a sum was another one. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { attachStorage, type StorageHandle } from '../../../storage/db.ts'
+import { attachStorage, type StorageHandle } from '../../../storage/attach.ts'
 import { Matcher } from '../../../storage/model/matcher.ts'
 import { SampleColumns } from '../../../storage/model/sample.ts'
 
