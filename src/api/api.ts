@@ -11,6 +11,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
+import { collectGarbage } from '../collect-garbage.ts'
 import { errorAnswer } from '../query/json-writer.ts'
 import { adminEndpoints } from './admin-endpoints.ts'
 import type { ApiAnswer, ApiCall, ApiEndpoint, ApiHandler } from './call.ts'
@@ -21,6 +22,7 @@ import { ApiError, badData } from './errors.ts'
 import { Form } from './form.ts'
 import { HttpMetrics } from './http-metrics.ts'
 import { registerPages } from './pages.ts'
+import { inPieces, WHOLE_BYTES } from './pieces.ts'
 import { queryEndpoints } from './query-endpoints.ts'
 import { replyUnavailable } from './readiness.ts'
 import { Router } from './router.ts'
@@ -126,6 +128,10 @@ function readCall(request: FastifyRequest, signal: AbortSignal): ApiCall {
   return { form, urlForm, name, signal }
 }
 
+/** The memory of a larger body is given back when it was sent. */
+const LARGE_BYTES = 64 * 2 ** 20
+const COLLECT_AFTER_MS = 50
+
 /** Sends JSON, compressed where that is wanted. */
 async function sendJson(
   reply: FastifyReply,
@@ -135,7 +141,12 @@ async function sendJson(
   const plain = typeof json === 'string' ? Buffer.from(json) : json
   const { body, isGzip } = await compressed(plain, request.headers['accept-encoding'])
   if (isGzip) reply.header('content-encoding', 'gzip')
-  return reply.type('application/json').send(body)
+  reply.type('application/json')
+  if (body.length <= WHOLE_BYTES) return reply.send(body)
+  reply.header('content-length', body.length)
+  // A little later: at its close the reply still holds the body.
+  if (body.length > LARGE_BYTES) reply.raw.once('close', () => setTimeout(collectGarbage, COLLECT_AFTER_MS))
+  return reply.send(inPieces(body))
 }
 
 /** Forms become a Form; a body of any other type is read and not looked at, as upstream. */

@@ -7,6 +7,7 @@ import type { StorageHandle } from '../../storage/attach.ts'
 import type { DamageNote } from '../../storage/damage.ts'
 import type { HeadStatistics, Queryable } from '../../storage/interface.ts'
 import { lowerThreadPriority } from '../../storage/thread-priority.ts'
+import { collectGarbage } from '../collect-garbage.ts'
 import { QueryExecutor } from './executor.ts'
 import type { QueryRequest, QueryResponse } from './request.ts'
 
@@ -49,6 +50,9 @@ interface StorageModule {
   ): Queryable & HeadStatistics
 }
 
+/** After a query that had more, its memory is given back at once. */
+const LARGE_BYTES = 64 * 2 ** 20
+
 /** Answers up to this size are copied, which takes less than handing their memory over. */
 const COPIED_BYTES = 16 * 1024
 
@@ -72,6 +76,7 @@ port.on('message', async ({ request, queueMs, workMax }: ToWorker) => {
     if (response.body.length > COPIED_BYTES) port.postMessage(response, [response.body.buffer])
     // A copy of what the view shows: cloning takes the whole buffer along.
     else port.postMessage({ ...response, body: response.body.slice() } satisfies FromWorker)
+    if (memory !== undefined && memory.peakBytes > LARGE_BYTES) collectGarbage()
   } catch (error) {
     if (!(error instanceof HeavyQuery)) throw error
     port.postMessage('heavy' satisfies FromWorker)
