@@ -12,6 +12,7 @@ const BENCHMARKS = [
   'restart',
   'labels',
   'codec',
+  'query',
 ] as const
 
 interface Benchmark {
