@@ -34,7 +34,10 @@ export function makeDataSet(spec: DataSpec): DataSet {
   const { firstMs, intervalMs, steps } = spec
   const data = spec.kind === 'pages' ? pageSeries(spec.pages, steps) : mixedSeries(spec.series, steps)
   const targets = data.target[data.target.length - 1] + 1
-  // Each target has its own place in the interval.
-  const startMs = Float64Array.from({ length: targets }, (_, i) => firstMs + ((i * 7919) % intervalMs))
+  // Each target has its own place in the interval, none of them at its edge: steps of queries mostly are at such.
+  const startMs = Float64Array.from(
+    { length: targets },
+    (_, i) => firstMs + 7 + ((i * 7919) % (intervalMs - 14)),
+  )
   return { ...data, startMs, intervalMs, steps }
 }
