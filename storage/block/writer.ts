@@ -22,7 +22,8 @@ import {
 import { type PageDirectory, writeMeta } from './meta-page.ts'
 import { mergePostings } from './postings-merge.ts'
 import { PostingsPageBuilder } from './postings-page.ts'
-import { SeriesPage, SeriesPageBuilder } from './series-page.ts'
+import { SeriesPage } from './series-page.ts'
+import { SeriesPageBuilder } from './series-page-builder.ts'
 
 export interface BlockWriterOptions {
   /** Samples of one chunk at most, up to 4,096. */
