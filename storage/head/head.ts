@@ -22,28 +22,24 @@ import { EXTENT_BYTES, Retirements, type Slab } from '../slab/slab.ts'
 import type { CommitLog } from '../wal/commit-log.ts'
 import type { SampleBatch } from '../wal/samples.ts'
 import { BatchPool, type GatheredBatch } from './batch.ts'
-import { Departed } from './departed.ts'
 import { Directory, type ListedBlock } from './directory.ts'
-import { type Generation, GenerationWriter, generationOwner, tableOwner } from './generation.ts'
+import { type Generation, generationOwner, tableOwner } from './generation.ts'
+import { GenerationRow } from './generation-row.ts'
 import { LabelBytes } from './label-bytes.ts'
 import { isInUse, isLaterCommit } from './row-layout.ts'
 import {
   type AppendBounds,
-  beginRow,
-  beginRowBehind,
   checkAppend,
   copyNewestValue,
   followsNewest,
   forceKey,
   isKeyDue,
-  newest,
   newestTime,
   SAMPLE_WORDS_MAX,
   stage,
   stageFloat,
   stageLate,
 } from './series-row.ts'
-import { type SeriesTable, SeriesTableWriter } from './series-table.ts'
 import { encodeHistogram, storeHistogram } from './staged-histogram.ts'
 
 /** How far behind the newest sample of all a sample may be (reference: half of upstream's chunk range). */
@@ -115,15 +111,9 @@ export class Head {
   private readonly log: CommitLog
   private readonly admission: Admission
   private readonly retirements: Retirements
-  private table: SeriesTableWriter
-  private current: GenerationWriter
-  /** Older generations, oldest first. */
-  private older: Generation[] = []
-  /** Tables in use, by their number. */
-  private readonly tables = new Map<number, SeriesTable>()
+  private readonly row: GenerationRow
   /** Address of the row that `resolve` found or began. */
   private resolvedAt = 0
-  private readonly departed = new Departed()
   readonly batches = new BatchPool()
   private maxt = Number.NEGATIVE_INFINITY
   /** The newest time when the present generation was opened, −Infinity when there was none. */
@@ -135,9 +125,7 @@ export class Head {
   private currentBytes = 0
   private liveBytes = 0
   private readonly scratch = new LabelBytes()
-  private series = 0
   private seriesCreated = 0
-  private seriesRemoved = 0
   private samplesAppended = 0
   private histogramsAppended = 0
   private lateAppended = 0
@@ -155,9 +143,7 @@ export class Head {
     this.admission = admission
     this.directory = new Directory(slab)
     this.retirements = new Retirements(slab)
-    this.table = SeriesTableWriter.create(slab, firstGeneration, tableOwner(firstGeneration))
-    this.tables.set(firstGeneration, this.table)
-    this.current = GenerationWriter.create(slab, firstGeneration, this.table)
+    this.row = new GenerationRow(slab, firstGeneration)
     this.show()
   }
 
@@ -171,23 +157,24 @@ export class Head {
   }
 
   get generation(): number {
-    return this.current.number
+    return this.row.current.number
   }
 
   /** Number of the oldest generation in memory. */
   get oldestGeneration(): number {
-    return (this.older[0] ?? this.current).number
+    return this.row.oldest.number
   }
 
   /** The series with these labels in the present table. Throws NO_MEMORY. */
   register(labels: Labels): SeriesRef {
+    const { table } = this.row
     this.scratch.set(labels)
-    const found = this.table.findSeries(this.scratch)
+    const found = table.findSeries(this.scratch)
     if (found >= 0) return this.refOf(found)
     if (!this.hasRoom || !this.admission.allowsSeries) {
       throw new StorageError('NO_MEMORY', 'the head has no room for a new series')
     }
-    return this.refOf(this.table.addSeries(this.scratch))
+    return this.refOf(table.addSeries(this.scratch))
   }
 
   /** What appending would answer, against what is committed. `encoded` for a histogram. */
@@ -207,15 +194,16 @@ export class Head {
       throw error
     }
     if (index < 0) return APPEND_UNKNOWN_REF
-    return checkAppend(this.current, this.resolvedAt, t, v, kind, bounds, encoded)
+    return checkAppend(this.row.current, this.resolvedAt, t, v, kind, bounds, encoded)
   }
 
   /** Whether `check` would surely answer APPENDED; the quick question, for rows of floats. */
   isNext(ref: SeriesRef, t: number, bounds: AppendBounds): boolean {
-    const index = ref - this.table.number * REF_TABLE
+    const { current, table } = this.row
+    const index = ref - table.number * REF_TABLE
     if (!(index >= 0 && index < INDEX_NONE && t >= bounds.minValidT)) return false
-    const at = this.current.rowAt(index >>> 0)
-    return isInUse(this.slab, at) && followsNewest(this.current, at, t)
+    const at = current.rowAt(index >>> 0)
+    return isInUse(this.slab, at) && followsNewest(current, at, t)
   }
 
   /**
@@ -224,14 +212,15 @@ export class Head {
    * the rules hold across cuts. Throws NO_MEMORY when it does not fit.
    */
   resolve(ref: SeriesRef): number {
+    const { row } = this
     const number = Math.floor(ref / REF_TABLE)
     let index = ref - number * REF_TABLE
-    if (number !== this.table.number) {
-      const from = this.tables.get(number)
+    if (number !== row.table.number) {
+      const from = row.tableOf(number)
       if (from === undefined) return -1
-      index = this.moveOver(from, index)
+      index = row.moveOver(from, index)
     }
-    this.resolvedAt = this.current.rowAt(index)
+    this.resolvedAt = row.current.rowAt(index)
     if (!isInUse(this.slab, this.resolvedAt)) this.begin(index)
     return index
   }
@@ -269,7 +258,8 @@ export class Head {
 
   /** Puts samples with their `index` into the rows and moves what was taken to the front of the batch. */
   private stageBatch(batch: SampleBatch, bounds: AppendBounds): CommitCounts {
-    const { slab, current } = this
+    const { slab } = this
+    const { current } = this.row
     const { index, t, v, kind, lastV, isKey } = batch
     const { minValidT } = bounds
     const count = batch.length
@@ -314,7 +304,8 @@ export class Head {
 
   /** Stages sample `i` of a batch, whatever it is, and adds it to the batch's front if it was taken. */
   private stageOne(batch: SampleBatch, i: number, at: number, bounds: AppendBounds): AppendOutcome {
-    const { slab, current } = this
+    const { slab } = this
+    const { current } = this.row
     const { index, t, v, kind, lastV, isKey, length: taken } = batch
     const ofKind = kind[i] as Kind
     const encoded = isHistogramKind(ofKind)
@@ -344,7 +335,7 @@ export class Head {
   }
 
   private noteTime(t: number): void {
-    this.current.noteTime(t)
+    this.row.current.noteTime(t)
     if (t > this.maxt) this.maxt = t
   }
 
@@ -357,7 +348,7 @@ export class Head {
   maintain(): void {
     this.sweep()
     this.measure()
-    if (this.older.length >= WAITING_MAX || !this.isCutDue()) return
+    if (this.row.closed >= WAITING_MAX || !this.isCutDue()) return
     try {
       this.cut()
     } catch (error) {
@@ -368,40 +359,28 @@ export class Head {
 
   /** Closes the present generation and opens the next one. Throws NO_MEMORY. */
   cut(): void {
-    const number = this.current.number + 1
-    let { table } = this
-    const isWornOut = table.seriesCount > TABLE_SERIES_MIN && this.current.seriesCount * 2 < table.seriesCount
-    if (isWornOut) table = SeriesTableWriter.create(this.slab, number, tableOwner(number))
-    let next: GenerationWriter
-    try {
-      next = GenerationWriter.create(this.slab, number, table)
-    } catch (error) {
-      if (isWornOut) this.slab.free(tableOwner(number))
-      throw error
-    }
-    this.older.push(this.current)
-    this.noteUndurable(this.current.number)
+    const { row } = this
+    const closed = row.current.number
+    row.openNext()
+    this.noteUndurable(closed)
     this.hasCut = true
-    this.current = next
-    this.table = table
-    this.tables.set(table.number, table)
     this.cutT = this.maxt
-    this.log.setGeneration(number)
+    this.log.setGeneration(row.current.number)
     this.show()
   }
 
   /** Whether the present generation has no sample. */
   get isEmpty(): boolean {
-    return this.current.sampleCount === 0
+    return this.row.current.sampleCount === 0
   }
 
   get generations(): number {
-    return this.older.length + 1
+    return this.row.closed + 1
   }
 
   /** What is to be written out next. */
   get waiting(): WaitingGeneration | undefined {
-    const [generation, next] = [...this.older, this.current]
+    const [generation, next] = this.row.all
     if (next === undefined) return undefined
     // What was replayed and is small waits for the next one, so that many starts don't leave many small blocks.
     const isSmall = this.slab.ownedBytes(generationOwner(generation.number)) < WRITTEN_BYTES_MIN
@@ -415,19 +394,15 @@ export class Head {
    * are in one of the blocks. Its memory is freed when no reader holds it.
    */
   release(number: number, blocks: readonly ListedBlock[]): void {
-    const released = this.older[0]
-    if (released?.number !== number) throw new Error(`generation ${number} is not the oldest one`)
-    this.older.shift()
-    this.noteDeparted(released)
+    const { row } = this
+    if (row.closed === 0 || row.oldest.number !== number)
+      throw new Error(`generation ${number} is not the oldest closed one`)
+    const table = row.oldest.table.number
+    const isTableGone = row.dropOldest(Math.min(this.bounds.minValidT, this.bounds.minLateT))
     this.blocks = blocks
     this.show()
     this.retirements.retire(generationOwner(number))
-    const isTableUsed = [...this.older, this.current].some(
-      ({ table }) => table.number === released.table.number,
-    )
-    if (isTableUsed) return
-    this.tables.delete(released.table.number)
-    this.retirements.retire(tableOwner(released.table.number))
+    if (isTableGone) this.retirements.retire(tableOwner(table))
   }
 
   /** Whether a reader has a view open. */
@@ -456,7 +431,7 @@ export class Head {
 
   /** Puts generations, blocks and tombstones into the directory as they are now. */
   show(): void {
-    const roots = [...this.older, this.current].map((generation) => generation.rootAt)
+    const roots = this.row.all.map(({ rootAt }) => rootAt)
     this.directory.set(roots, this.blocks, this.tombstonesAt)
   }
 
@@ -467,9 +442,7 @@ export class Head {
   install(replayed: readonly Generation[], maxt: number): void {
     this.maxt = Math.max(this.maxt, maxt)
     for (const generation of [...replayed].reverse()) {
-      this.tables.set(generation.table.number, generation.table)
-      this.series += this.takeOver(generation)
-      this.older.unshift(generation)
+      this.row.prepend(generation)
       this.maxt = Math.max(this.maxt, generation.maxt)
       this.cutT = Math.max(this.cutT, generation.maxt)
     }
@@ -477,12 +450,12 @@ export class Head {
   }
 
   stats(): HeadStats {
-    const all = [...this.older, this.current]
+    const { all, series, seriesRemoved } = this.row
     const mint = Math.min(...all.map((generation) => generation.mint))
     return {
-      series: this.series,
+      series,
       seriesCreated: this.seriesCreated,
-      seriesRemoved: this.seriesRemoved,
+      seriesRemoved,
       samplesAppended: this.samplesAppended,
       histogramsAppended: this.histogramsAppended,
       lateAppended: this.lateAppended,
@@ -509,7 +482,7 @@ export class Head {
     this.log.durable().then(
       () => {
         if (this.undurable === number)
-          this.undurable = number + 1 < this.current.number ? number + 1 : undefined
+          this.undurable = number + 1 < this.row.current.number ? number + 1 : undefined
       },
       () => {
         // The log closes: nothing more is written out in this life.
@@ -518,15 +491,16 @@ export class Head {
   }
 
   private measure(): void {
-    const { slab } = this
-    this.currentBytes = slab.ownedBytes(generationOwner(this.current.number))
-    const generations = [...this.older, this.current].map(({ number }) => generationOwner(number))
-    this.liveBytes = slab.ownedBytes(...generations, ...[...this.tables.keys()].map(tableOwner))
+    const { slab, row } = this
+    this.currentBytes = slab.ownedBytes(generationOwner(row.current.number))
+    const generations = row.all.map(({ number }) => generationOwner(number))
+    this.liveBytes = slab.ownedBytes(...generations, ...row.tableNumbers.map(tableOwner))
   }
 
   /** By how far the newest time moved on, and not from the first time on: late samples are no reason for a cut. */
   private isCutDue(): boolean {
-    const span = this.current.maxt - Math.max(this.current.mint, this.cutT)
+    const { current } = this.row
+    const span = current.maxt - Math.max(current.mint, this.cutT)
     return span >= this.limits.cutSpanMs || this.currentBytes >= this.limits.cutBytesMax
   }
 
@@ -536,103 +510,26 @@ export class Head {
     this.slab.visitCommits((commit) => {
       if (isLaterCommit(settled, commit)) settled = commit
     })
-    this.current.settledCommit = settled
+    this.row.current.settledCommit = settled
   }
 
   private refOf(index: number): SeriesRef {
-    return this.table.number * REF_TABLE + index
-  }
-
-  /** The series of an older table in the present one, added there if need be. Throws NO_MEMORY. */
-  private moveOver(from: SeriesTable, index: number): number {
-    const moved = from.movedTo(index, this.table.number)
-    if (moved >= 0) return moved
-    from.copyLabels(index, this.scratch)
-    const found = this.table.findSeries(this.scratch)
-    const to = found >= 0 ? found : this.table.addSeries(this.scratch)
-    from.markMoved(index, this.table.number, to)
-    return to
+    return this.row.table.number * REF_TABLE + index
   }
 
   /** Begins the row of a series in the present generation. Throws NO_MEMORY, then there is none. */
   private begin(index: number): void {
-    const { table, current } = this
+    const { row } = this
+    const { table, current } = row
     const at = current.reserveRow(index)
     this.resolvedAt = at
-    const isKnown = this.beginFromOlder(index, at)
+    const isKnown = row.begin(index, at)
     current.noteSeries(index)
     table.copyLabels(index, this.scratch)
     this.log.addSeries(index, this.scratch)
-    if (isKnown) return
-    this.series++
-    this.seriesCreated++
-  }
-
-  /**
-   * Whether an older generation has the series. The newest one that has a sample of it hands that over: a series may
-   * have been registered without one.
-   */
-  private beginFromOlder(index: number, at: number): boolean {
-    let isKnown = false
-    for (let i = this.older.length - 1; i >= 0; i--) {
-      const from = this.older[i]
-      const isShared = from.table.number === this.table.number
-      const found = isShared ? index : from.table.findSameSeries(this.table, index)
-      if (found < 0) continue
-      const fromAt = from.rowAt(found)
-      if (!isInUse(this.slab, fromAt)) continue
-      isKnown = true
-      if (!isShared) from.table.markMoved(found, this.table.number, index)
-      if (newestTime(from, fromAt) === Number.NEGATIVE_INFINITY) continue
-      beginRow(this.current, at, from, fromAt)
-      return true
-    }
-    const departed = this.departed.find(this.slab.u32, this.table.hashIndex(index))
-    if (departed === undefined) beginRow(this.current, at, undefined, 0)
-    else beginRowBehind(this.current, at, departed)
-    return isKnown
-  }
-
-  /** Marks the series of a replayed generation that the present table has too. Returns how many no newer one has. */
-  private takeOver(generation: Generation): number {
-    const { slab, table: present } = this
-    const { indexEnd, table } = generation
-    const newer = [...this.older, this.current]
-    const sharing = newer.filter((other) => other.table.number === table.number)
-    const later = newer.filter((other) => other.table.number === present.number)
-    let own = 0
-    for (let index = 0; index < indexEnd; index++) {
-      if (!isInUse(slab, generation.rowAt(index))) continue
-      if (sharing.some((other) => isInUse(slab, other.rowAt(index)))) continue
-      const found = present.findSameSeries(table, index)
-      if (found >= 0 && later.some((other) => isInUse(slab, other.rowAt(found)))) {
-        table.markMoved(index, present.number, found)
-      } else own++
-    }
-    return own
-  }
-
-  /** Remembers the newest samples of series that no newer generation has. */
-  private noteDeparted(generation: Generation): void {
-    const { table, indexEnd } = generation
-    const sharing = [...this.older, this.current].filter((newer) => newer.table.number === table.number)
-    const minT = Math.min(this.bounds.minValidT, this.bounds.minLateT)
-    let removed = 0
-    for (let index = 0; index < indexEnd; index++) {
-      const at = generation.rowAt(index)
-      if (!isInUse(this.slab, at) || table.hasMoved(index)) continue
-      if (sharing.some((newer) => isInUse(this.slab, newer.rowAt(index)))) continue
-      removed++
-      const last = newest(generation, at)
-      if (last !== undefined) this.departed.add(this.slab.u32, table.hashIndex(index), last, minT)
-    }
-    this.series -= removed
-    this.seriesRemoved += removed
+    if (!isKnown) this.seriesCreated++
   }
 }
-
-/** A smaller table is not worth a new one. */
-const TABLE_SERIES_MIN = 1024
 
 function isNoMemory(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'NO_MEMORY'
