@@ -15,17 +15,10 @@ import {
 } from '../../storage/errors.ts'
 import type { Appender } from '../../storage/interface.ts'
 import { KIND_FLOAT } from '../../storage/model/sample.ts'
-import { equalRuns, hashRun, wideHashRun } from '../exposition/byte-run.ts'
+import { hashRun, wideHashRun } from '../exposition/byte-run.ts'
 import { ExpositionError } from '../exposition/exposition-error.ts'
-import { floatFromText, readSimpleFloat } from '../exposition/float.ts'
-import {
-  ENTRY_EOF,
-  ENTRY_HELP,
-  ENTRY_SERIES,
-  ENTRY_TYPE,
-  type MetricType,
-  TextParser,
-} from '../exposition/text-parser.ts'
+import { ENTRY_EOF, ENTRY_HELP, ENTRY_SERIES, ENTRY_TYPE, TextParser } from '../exposition/text-parser.ts'
+import { type ConfirmedLines, LineConfirmer, type PageSurroundings, TYPES } from './line-confirmer.ts'
 import {
   LINE_COMMENT,
   LINE_DROPPED,
@@ -47,39 +40,16 @@ export interface PageRules extends LabelRules {
   sampleLimit: number
 }
 
-/** What outlives the page. */
-export interface PageSurroundings {
-  cache: SeriesCache
-  metadata: MetadataCache
-  /** Shared by all pages: none leaves anything in it at the end of a slice. */
-  row: SampleRow
-}
-
 /** Explicit timestamps further ahead of now than this are out of bounds. */
 export const AHEAD_MAX_MS = 10 * 60 * 1000
 
 /** Lines between two looks at the clock. */
 const LINES_PER_LOOK = 64
 
-/** Numbers of types in comments of a layout; 0 stands for none. */
-const TYPES: readonly (MetricType | undefined)[] = [
-  undefined,
-  'counter',
-  'gauge',
-  'histogram',
-  'summary',
-  'unknown',
-]
-
-/** Lines from which more follows than a value in the row. */
-const SPECIAL = LINE_DROPPED | LINE_REPEATED | LINE_SHARED
-
 const NEWLINE = 10
 const HASH = 35
-/** Timestamps of more digits are for the parser. */
-const TIMESTAMP_DIGITS_MAX = 15
 
-export class Page {
+export class Page implements ConfirmedLines {
   /** Samples on the page, before relabelling. */
   scraped = 0
   /** Those that relabelling left, appended or not. */
@@ -103,10 +73,9 @@ export class Page {
   private readonly rules: PageRules
   private readonly scrapeMs: number
   private readonly maxMs: number
+  private readonly confirmer: LineConfirmer
   /** Samples that count against the limit. */
   private limited = 0
-  /** Where the page has the series line in front of the cache's cursor. */
-  private lineBefore = 0
   /** Where the page has the line that was added to the cache last; −1 when none was. */
   private lineAdded = -1
   /** Place, in the metadata, of the metric of the comment at hand; −1 when there is none. Then: where it begins. */
@@ -134,6 +103,8 @@ export class Page {
     this.rules = rules
     this.scrapeMs = times.scrapeMs
     this.maxMs = times.nowMs + AHEAD_MAX_MS
+    const isUnlimited = rules.sampleLimit === 0 && this.scrapeMs <= this.maxMs
+    this.confirmer = new LineConfirmer(body, this.view, this.parser, surroundings, isUnlimited, this)
     this.cache.startPage(rules)
   }
 
@@ -170,89 +141,17 @@ export class Page {
     return true
   }
 
-  /**
-   * Reads lines as long as they are those that the cache expects, but for their values; `most` lines at most. Returns
-   * how many. It stops in front of a line about which there is any doubt.
-   */
   private confirmLines(most: number): number {
-    const { body, view, parser, cache, row, metadata } = this
-    const { layout, isOrdered } = cache
-    const { flags, refs, hashes, prefixes, places, pool } = layout
-    const end = parser.plainEnd
-    const first = cache.cursor
-    const stop = Math.min(first + most, layout.count)
-    const isPlain = isOrdered && this.rules.sampleLimit === 0 && this.scrapeMs <= this.maxMs
-    let line = first
-    let plainLines = 0
-    for (; line < stop; line++) {
-      let at = parser.at
-      while (at < end && body[at] === NEWLINE) at++
-      parser.at = at
-      const flag = flags[line]
-      if (flag & LINE_COMMENT) {
-        if (at + hashes[line] > end || wideHashRun(view, at, hashes[line]) !== refs[line]) break
-        if (metadata.versionOf(places[line]) !== prefixes[line]) break
-        parser.at = at + hashes[line]
-        this.takeComment(line)
-        if (!isOrdered) cache.markSeen(line)
-        continue
-      }
-      const prefix = prefixes[line]
-      const place = places[line]
-      const length = pool.lengthAt(place)
-      let i = at + prefix + length
-      if (i >= end) break
-      if (!equalRuns(pool.view, pool.textAt(place), view, at + prefix, length)) break
-      if (!equalRuns(view, this.lineBefore, view, at, prefix)) break
-      if (!isBlank(body[i])) break
-      do i++
-      while (isBlank(body[i]))
-      i = this.readValue(i)
-      if (i < 0) break
-      let stamp = -1
-      if (body[i] !== NEWLINE) {
-        while (isBlank(body[i])) i++
-        const digits = i
-        if (isDigit(body[i])) stamp = 0
-        for (; isDigit(body[i]); i++) stamp = stamp * 10 + (body[i] - 48)
-        if (i - digits > TIMESTAMP_DIGITS_MAX) break
-        while (isBlank(body[i])) i++
-        if (body[i] !== NEWLINE) break
-      }
-      this.lineBefore = at
-      parser.at = i + 1
-      if (isPlain && (flag & SPECIAL) === 0 && stamp < 0) {
-        plainLines++
-        flags[line] = flag | LINE_TRACKED
-        row.refs[row.count] = refs[line]
-        row.lines[row.count] = line
-        if (++row.count === ROW_CAPACITY) this.flushRow()
-      } else this.takeConfirmed(line, row.v[row.count], stamp)
-    }
-    cache.cursor = line
-    this.scraped += plainLines
-    this.postRelabeling += plainLines
-    return line - first
+    const { confirmer } = this
+    const lines = confirmer.confirm(most)
+    this.scraped += confirmer.plainLines
+    this.postRelabeling += confirmer.plainLines
+    confirmer.plainLines = 0
+    return lines
   }
 
-  /** Reads the value that begins at `start` to where the row has its end. Returns the byte behind it, or −1. */
-  private readValue(start: number): number {
-    const { body, row } = this
-    const i = readSimpleFloat(body, start, this.parser.plainEnd, row.v, row.count)
-    return i >= 0 && body[i] <= 32 ? i : this.readOtherValue(start)
-  }
-
-  private readOtherValue(start: number): number {
-    const { body, row } = this
-    let i = start
-    while (body[i] > 32 && body[i] !== 123) i++
-    const value = floatFromText(body.toString('latin1', start, i))
-    if (value === undefined) return -1
-    row.v[row.count] = value
-    return i
-  }
-
-  private takeConfirmed(line: number, value: number, stamp: number): void {
+  /** For the confirmer: a sample of an expected line that did not go into the row. */
+  takeConfirmed(line: number, value: number, stamp: number): void {
     const { cache } = this
     cache.cursor = line
     const known = cache.layout.firstOf(line)
@@ -260,13 +159,6 @@ export class Page {
     if (!cache.isOrdered) cache.markSeen(known)
     this.scraped++
     this.takeKnown(known, value, stamp, isRepeated)
-  }
-
-  private takeComment(line: number): void {
-    const { cache } = this
-    const type = cache.layout.typeOf(line)
-    if (type !== 0) this.parser.metricType = TYPES[type]
-    this.metadata.see(cache.layout.places[line], cache.scrape)
   }
 
   /** Reads one entry of whatever kind. Returns whether there is more. */
@@ -351,7 +243,7 @@ export class Page {
       cache.layout.refs[repetition] = known
     } else {
       cache.goTo(line)
-      this.lineBefore = seriesStart
+      this.confirmer.lineBefore = seriesStart
     }
     this.takeKnown(known, parser.value, stamp, isRepeated)
   }
@@ -428,10 +320,10 @@ export class Page {
     const { cache, parser } = this
     const { layout, cursor } = cache
     const isEnd = cursor === layout.count
-    const before = isEnd && cursor > 0 ? this.lineBefore : this.lineAdded
+    const before = isEnd && cursor > 0 ? this.confirmer.lineBefore : this.lineAdded
     const line = layout.addSeries(this.body, parser.seriesStart, parser.seriesEnd, hash, before)
     this.lineAdded = parser.seriesStart
-    if (isEnd) this.lineBefore = parser.seriesStart
+    if (isEnd) this.confirmer.lineBefore = parser.seriesStart
     cache.insert(line)
     return line
   }
@@ -448,7 +340,7 @@ export class Page {
   }
 
   /** Appends what is in the row. Its lines are marked as tracked already. */
-  private flushRow(): void {
+  flushRow(): void {
     const { row, cache, appender } = this
     const { count } = row
     if (count === 0) return
@@ -484,12 +376,4 @@ export class Page {
         throw new Error(`a series was just registered, and its append answered ${outcome}`)
     }
   }
-}
-
-function isBlank(c: number): boolean {
-  return c === 32 || c === 9
-}
-
-function isDigit(c: number): boolean {
-  return c >= 48 && c <= 57
 }
