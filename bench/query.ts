@@ -27,7 +27,7 @@ const INTERVAL_MS = 15_000
 const HOUR_MS = 3_600_000
 /** No target of the data has a sample at this place in the interval. */
 const OFF_SAMPLES_MS = 1
-const ROUNDS_AT_ONCE = 3
+const ROUNDS_AT_ONCE = 1
 const WARM_UP_ROUNDS = 2
 const SERIES: Record<string, { series: number; hours: number }> = {
   '6h': { series: 20_000, hours: 6 },
