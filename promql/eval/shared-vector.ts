@@ -4,9 +4,9 @@
  * A large one is not kept but evaluated each time, since it would be held whole where a place may need a series at a
  * time; and one that has something to tell is evaluated each time, so that its annotations come in upstream's order.
  */
-import { ABSENT, type Column } from '../value.ts'
+import type { Column } from '../value.ts'
 import type { EvalContext, SampleCounts } from './context.ts'
-import { countPresent, freeColumns, materialize, Operator } from './operator.ts'
+import { freeColumns, MaterializedOperator, materialize, type Operator } from './operator.ts'
 
 /** Places of the columns that are kept, at most. */
 const KEPT_CELLS = 4_000_000
@@ -70,26 +70,15 @@ export class SharedVector {
   }
 }
 
-class KeptOperator extends Operator {
-  private readonly columns: readonly (Column | undefined)[]
+class KeptOperator extends MaterializedOperator {
   private readonly onDone: () => void
 
   constructor(source: Operator, columns: readonly (Column | undefined)[], onDone: () => void) {
-    super(source.context, source.frame, source.labels, source.drops)
-    this.columns = columns
+    super(source.context, source.frame, source.labels, columns, source.drops)
     this.onDone = onDone
   }
 
-  protected override compute(i: number, out: Column): number {
-    const column = this.columns[i]
-    if (column === undefined) {
-      out.present.fill(ABSENT)
-      return 0
-    }
-    out.copyFrom(column)
-    return countPresent(column)
-  }
-
+  /** The columns are not its own to give up. */
   protected override finish(): void {
     this.onDone()
   }
