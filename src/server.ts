@@ -101,6 +101,7 @@ export async function startServer({
     engine: engineOptions(flags),
     memoryBytes: flags.queryMemoryLimitBytes || Math.floor(memoryLimitBytes / 4),
     maxConcurrency: flags.queryMaxConcurrency,
+    damage: () => db.damage.ofNoBlock(),
     onDamage: (note) => db.damage.add(note),
     onWorkerExit: (index) => releaseReader(db.handle, index),
     onWorkerError: (thread, err) => log.error({ thread, err }, 'A query thread died and is replaced'),

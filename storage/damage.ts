@@ -17,6 +17,9 @@ export interface DamageNote {
 /** Notes kept at most: a disk that dies must not fill the memory too. */
 const NOTES_MAX = 1000
 const KNOWN_MAX = 100_000
+/** Notes that a query is told of, and series of each. */
+const TOLD_MAX = 20
+const SERIES_TOLD = 3
 
 export class DamageRegistry {
   private readonly list: DamageNote[] = []
@@ -50,8 +53,20 @@ export class DamageRegistry {
     this.onNote(note)
   }
 
-  /** Notes that may concern samples in [mint, maxt]: those without a bound always may. */
-  within(mint: number, maxt: number): DamageNote[] {
-    return this.list.filter((note) => !((note.mint ?? mint) > maxt || (note.maxt ?? maxt) < mint))
+  /** Notes of all but the blocks, the newest few: what a block has lost its readers tell themselves. */
+  ofNoBlock(): DamageNote[] {
+    return this.list.filter(({ place }) => !place.startsWith('blocks/')).slice(-TOLD_MAX)
   }
+}
+
+/** What is missing, in a sentence, where a query of [mint, maxt] may miss it; a note without a bound always may. */
+export function warningOf(note: DamageNote, mint: number, maxt: number): string | undefined {
+  if ((note.mint ?? mint) > maxt || (note.maxt ?? maxt) < mint) return undefined
+  const { place, what, series = [] } = note
+  const time = (ms: number | undefined, unknown: string) =>
+    ms === undefined ? unknown : new Date(ms).toISOString()
+  const of = series.length === 0 ? '' : ` of ${series.slice(0, SERIES_TOLD).join(', ')}`
+  const more = series.length > SERIES_TOLD ? ` and ${series.length - SERIES_TOLD} more` : ''
+  const span = `from ${time(note.mint, 'the beginning')} to ${time(note.maxt, 'the end')}`
+  return `${place}: ${what}: samples ${span}${of}${more} may be missing`
 }

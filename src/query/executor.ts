@@ -14,6 +14,7 @@ import { hintFor } from '../../promql/hints.ts'
 import { QueryMemory } from '../../promql/memory.ts'
 import { quoteString } from '../../promql/syntax/go-format.ts'
 import type { QueryValue } from '../../promql/value.ts'
+import { type DamageNote, warningOf } from '../../storage/damage.ts'
 import { StorageError } from '../../storage/errors.ts'
 import type { HeadStatistics, Querier, Queryable } from '../../storage/interface.ts'
 import { compareLabels, compareUtf8, type Labels } from '../../storage/model/labels.ts'
@@ -42,6 +43,8 @@ export interface Run {
   readonly cancel: Int32Array
   /** How long the request has waited, which counts against its timeout. */
   readonly queueMs: number
+  /** What is lost of all but the blocks; answers that it may concern say so. */
+  readonly damage?: readonly DamageNote[]
   /** Closed here at the end; without it a query may have any. */
   readonly memory?: QueryMemory
   /** Queries that cost more are not run but handed back; by the engine's estimate. */
@@ -59,17 +62,17 @@ export class QueryExecutor {
 
   /** Rejects with HeavyQuery where `run` has a `workMax`, else never. */
   async execute(request: QueryRequest, run: Run): Promise<QueryResponse> {
-    const { cancel, queueMs } = run
+    const { queueMs } = run
     try {
       switch (request.kind) {
         case 'instant':
         case 'range':
           return await this.query(request, run)
         case 'series':
-          return labelResponse(await this.series(request, cancel), queueMs)
+          return labelResponse(await this.series(request, run), queueMs)
         case 'labelNames':
         case 'labelValues':
-          return labelResponse(await this.labels(request, cancel), queueMs)
+          return labelResponse(await this.labels(request, run), queueMs)
         case 'headStatus':
           return labelResponse(headStatusAnswer(this.queryable.headStatus(request.limit)), queueMs)
       }
@@ -90,14 +93,14 @@ export class QueryExecutor {
 
   private async answer(
     request: InstantRequest | RangeRequest,
-    { cancel, queueMs, workMax }: Run,
+    { cancel, queueMs, workMax, damage }: Run,
     memory: QueryMemory,
   ): Promise<QueryResponse> {
     // A timeout of 0 is over at once, however fast the clock.
     const timeoutMs = Math.max(request.timeoutMs - queueMs, 0) || -1
     const { lookbackMs, subqueryStepMs, explain } = request
     const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel, memory, workMax, explain }
-    const tracked = new TrackedQueryable(this.queryable)
+    const tracked = new TrackedQueryable(this.queryable, damage)
     const result = await this.evaluate(tracked, request, options)
     const { value, isTruncated } = truncate(result.value, request.limit)
     const { warnings, infos } = result
@@ -128,14 +131,14 @@ export class QueryExecutor {
     return this.engine.rangeQuery(queryable, query, startMs, endMs, stepMs, options)
   }
 
-  private async series(request: SeriesRequest, cancel: Int32Array): Promise<Uint8Array<ArrayBuffer>> {
+  private async series(request: SeriesRequest, { cancel, damage }: Run): Promise<Uint8Array<ArrayBuffer>> {
     let selectors: (readonly Matcher[])[]
     try {
       selectors = parseSelectors(request.selectors)
     } catch (error) {
       throw error instanceof ApiError ? invalidParameter('match[]', error.message) : error
     }
-    const found = await this.withQuerier(request, async (querier) => {
+    const found = await this.withQuerier(request, damage, async (querier) => {
       const sets: Labels[][] = []
       for (const matchers of selectors) {
         throwIfCanceled(cancel)
@@ -157,12 +160,12 @@ export class QueryExecutor {
 
   private async labels(
     request: LabelNamesRequest | LabelValuesRequest,
-    cancel: Int32Array,
+    { cancel, damage }: Run,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const selectors = parseSelectors(request.selectors)
     // Without a selector all series count, as under one matcher set that is empty.
     const matcherSets = selectors.length === 0 ? [[]] : selectors
-    const found = await this.withQuerier(request, async (querier) => {
+    const found = await this.withQuerier(request, damage, async (querier) => {
       const lists: string[][] = []
       for (const matchers of matcherSets) {
         throwIfCanceled(cancel)
@@ -180,12 +183,14 @@ export class QueryExecutor {
 
   private async withQuerier<T>(
     { startMs, endMs }: { startMs: number; endMs: number },
+    damage: readonly DamageNote[] | undefined,
     read: (querier: Querier) => Promise<T[]>,
   ): Promise<{ items: T[]; warnings: string[] }> {
-    const querier = this.queryable.querier(startMs, endMs)
+    const tracked = new TrackedQueryable(this.queryable, damage)
+    const querier = tracked.querier(startMs, endMs)
     try {
       const items = await read(querier)
-      return { items, warnings: querier.warnings() }
+      return { items, warnings: tracked.warnings() }
     } finally {
       querier.close()
     }
@@ -214,20 +219,28 @@ function limited<T>(
 /** Keeps the queriers that an evaluation makes, for what they have to say of missing data. */
 class TrackedQueryable implements Queryable {
   private readonly queryable: Queryable
+  private readonly damage: readonly DamageNote[]
   private readonly made: Querier[] = []
+  private readonly lost = new Set<string>()
 
-  constructor(queryable: Queryable) {
+  /** `damage`: what is lost and no querier tells. */
+  constructor(queryable: Queryable, damage: readonly DamageNote[] = []) {
     this.queryable = queryable
+    this.damage = damage
   }
 
   querier(mint: number, maxt: number): Querier {
     const querier = this.queryable.querier(mint, maxt)
     this.made.push(querier)
+    for (const note of this.damage) {
+      const warning = warningOf(note, mint, maxt)
+      if (warning !== undefined) this.lost.add(warning)
+    }
     return querier
   }
 
   warnings(): string[] {
-    return [...new Set(this.made.flatMap((querier) => querier.warnings()))]
+    return [...new Set([...this.lost, ...this.made.flatMap((querier) => querier.warnings())])]
   }
 }
 

@@ -43,6 +43,8 @@ export interface QueryPoolOptions {
   onWorkerExit?(workerIndex: number): void
   /** Called with what ended a thread that was not told to end. */
   onWorkerError?(workerIndex: number, error: Error): void
+  /** What is lost of all but the blocks now: queries are warned of it. */
+  damage?(): readonly DamageNote[]
   /** A thread met damage on the disk. */
   onDamage?(damage: DamageNote): void
   /** URL of the module whose `attachStorage(handle, workerIndex)` gives the threads their Queryable. */
@@ -217,7 +219,8 @@ export class QueryPool implements QueryService {
     Atomics.store(thread.cancel, 0, 0)
     const queueMs = performance.now() - job.queuedAtMs
     const workMax = this.isLight(thread.index) ? LIGHT_WORK : undefined
-    thread.worker.postMessage({ request: job.request, queueMs, workMax } satisfies ToWorker)
+    const damage = this.options.damage?.() ?? []
+    thread.worker.postMessage({ request: job.request, queueMs, damage, workMax } satisfies ToWorker)
   }
 
   /** Takes the job from its thread, so that both are free. */

@@ -32,6 +32,8 @@ export interface ToWorker {
   request: QueryRequest
   /** How long the request waited for a thread. */
   queueMs: number
+  /** What is lost of all but the blocks. */
+  damage: readonly DamageNote[]
   /** See Run.workMax. */
   workMax: number | undefined
 }
@@ -69,10 +71,16 @@ const queryable = attachStorage(setup.storageHandle, setup.workerIndex, (damage)
 )
 const executor = new QueryExecutor(setup.engine, queryable)
 
-port.on('message', async ({ request, queueMs, workMax }: ToWorker) => {
+port.on('message', async ({ request, queueMs, damage, workMax }: ToWorker) => {
   const memory = setup.memory && new QueryMemory(setup.memory.maxBytes, setup.memory.share)
   try {
-    const response = await executor.execute(request, { cancel: setup.cancel, queueMs, memory, workMax })
+    const response = await executor.execute(request, {
+      cancel: setup.cancel,
+      queueMs,
+      damage,
+      memory,
+      workMax,
+    })
     if (response.body.length > COPIED_BYTES) port.postMessage(response, [response.body.buffer])
     // A copy of what the view shows: cloning takes the whole buffer along.
     else port.postMessage({ ...response, body: response.body.slice() } satisfies FromWorker)

@@ -36,6 +36,30 @@ describe('queries', () => {
     })
   })
 
+  it('over what is lost say so, and others do not', async () => {
+    const damage = [
+      {
+        place: 'wal',
+        what: 'page 7 is damaged',
+        series: ['a{}', 'b{}', 'c{}', 'd{}'],
+        mint: 50_000,
+        maxt: 60_000,
+      },
+      { place: 'state', what: 'the folder is gone' },
+    ]
+    const warningsOf = async (request: QueryRequest) =>
+      bodyJson(await executor.execute(request, { cancel: notCanceled, queueMs: 0, damage })).warnings
+    const lost =
+      'wal: page 7 is damaged: samples from 1970-01-01T00:00:50.000Z to 1970-01-01T00:01:00.000Z ' +
+      'of a{}, b{}, c{} and 1 more may be missing'
+    const state = 'state: the folder is gone: samples from the beginning to the end may be missing'
+    expect(await warningsOf(instant('fixture'))).toEqual([lost, state])
+    expect(await warningsOf(range('max_over_time(fixture[1m] offset 1m)'))).toEqual([state])
+    expect(await warningsOf(series(['fixture']))).toEqual([lost, state])
+    expect(await warningsOf(series(['fixture'], { startMs: 0, endMs: 49_999 }))).toEqual([state])
+    expect(bodyJson(await run(instant('fixture'))).warnings).toBeUndefined()
+  })
+
   it('scalar and string', async () => {
     expect(bodyJson(await run(instant('1e21'))).data).toEqual({
       resultType: 'scalar',
