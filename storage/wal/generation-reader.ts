@@ -81,14 +81,15 @@ export class GenerationReader {
     const number = parsePageKey(page.key).page
     if (number > this.nextPage) this.noteMissing(number)
     this.nextPage = number + 1
+    let fillIn: ReturnType<typeof readFillIn>
     try {
       checkPage(page)
+      fillIn = readFillIn(page)
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'CORRUPTION') throw error
       this.note(number, number, error.message)
       return
     }
-    const fillIn = readFillIn(page)
     if (fillIn === undefined) this.readRecords(page)
     else this.noteMissing(fillIn.finalPage + 1, number, fillIn.kept)
   }
@@ -218,12 +219,15 @@ export function readOpening({ value }: Page): Opening | undefined {
 }
 
 /** What a page says that stands for lost ones, else undefined. Requires: the page is checked. Throws CORRUPTION. */
-export function readFillIn({ value }: Page): { finalPage: number; kept: string } | undefined {
+export function readFillIn({ key, value }: Page): { finalPage: number; kept: string } | undefined {
   const reader = new ByteReader(value, PAGE_HEADER)
   if (reader.isAtEnd || reader.u8() !== RECORD_FILL_IN) return undefined
   const finalPage = reader.varint()
   const size = reader.varint()
   const start = reader.skip(size)
+  const { page } = parsePageKey(key)
+  if (finalPage < page)
+    throw new StorageError('CORRUPTION', `page ${page} stands for those up to ${finalPage}`)
   return { finalPage, kept: Buffer.from(value.subarray(start, start + size)).toString() }
 }
 

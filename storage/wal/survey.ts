@@ -71,7 +71,8 @@ export class Survey {
     if (pageNumber > current.pageCount) {
       this.gaps.push({ generation: number, firstPage: current.pageCount, finalPage: pageNumber - 1 })
     }
-    current.pageCount = ((isGood ? readFillIn(page) : undefined)?.finalPage ?? pageNumber) + 1
+    const finalPage = isGood ? finalPageOf(page) : undefined
+    current.pageCount = (finalPage ?? pageNumber) + 1
   }
 
   /** Compares what is there of the generations before with what this first page of the next one says of them. */
@@ -119,4 +120,15 @@ export async function surveyLog(store: Store): Promise<Survey> {
   }
   survey.end()
   return survey
+}
+
+/** The last page that a page stands for, where it stands for lost ones. */
+function finalPageOf(page: Page): number | undefined {
+  try {
+    return readFillIn(page)?.finalPage
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'CORRUPTION') throw error
+    // The reading of its generation tells of it.
+    return undefined
+  }
 }
