@@ -35,6 +35,8 @@ export class LabelsCache {
 
 export class PlaceLabels {
   private readonly labels = new Map<number, Labels>()
+  /** How many of its own label sets it gave up for another place's, at most. */
+  private given = 0
   private readonly onChange: (bytes: number) => void
 
   /** `onChange`: hears by how many bytes it grew. */
@@ -61,6 +63,9 @@ export class PlaceLabels {
   /** An equal object, to be given from now on. */
   replace(position: number, labels: Labels): void {
     this.labels.set(position, labels)
+    // It may be told of one again and again, as other places come and go, and has only so many to give up.
+    if (this.given === this.labels.size) return
+    this.given++
     this.onChange(-LABELS_BYTES)
   }
 }
