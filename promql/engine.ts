@@ -3,12 +3,11 @@
  *
  * The engine keeps no state between queries and may be used from any thread.
  */
-
 import { StorageError } from '../storage/errors.ts'
 import type { Querier, Queryable, SeriesSet } from '../storage/interface.ts'
 import { compareLabels } from '../storage/model/labels.ts'
 import { Annotations } from './annotations.ts'
-import { canceled, QueryError, timedOut } from './errors.ts'
+import { checkRunning, type EndConditions, QueryError } from './errors.ts'
 import { EvalContext } from './eval/context.ts'
 import { evaluatePlan } from './eval/result.ts'
 import { formatBytes, QueryMemory } from './memory.ts'
@@ -82,7 +81,7 @@ interface Run {
   readonly expr: Expr
   readonly steps: StepRange
   readonly options: QueryOptions
-  readonly deadlineMs: number
+  readonly end: EndConditions
 }
 
 export class Engine {
@@ -127,7 +126,7 @@ export class Engine {
 
   private newRun(query: string, steps: StepRange, options: QueryOptions): Run {
     const deadlineMs = performance.now() + (options.timeoutMs ?? Infinity)
-    return { query, expr: this.parse(query), steps, options, deadlineMs }
+    return { query, expr: this.parse(query), steps, options, end: { deadlineMs, cancel: options.cancel } }
   }
 
   private parse(query: string): Expr {
@@ -146,11 +145,11 @@ export class Engine {
     const { features } = this.options
     const defaultSubqueryStepMs = options.subqueryStepMs ?? this.options.defaultSubqueryStepMs
     const plan = prepare(run.expr, { ...steps, lookbackMs, defaultSubqueryStepMs })
-    checkRunning(run)
+    checkRunning(run.end, 'query execution')
     const querier = queryable.querier(plan.mint, plan.maxt)
     try {
       const series = await selectAll(querier, plan)
-      checkRunning(run)
+      checkRunning(run.end, 'query execution')
       const sizes = series.map(({ count, samplesEstimate }) => ({ series: count, samples: samplesEstimate }))
       const expected = estimate(plan.root, sizes)
       const memory = admit(run, plan, sizes, expected)
@@ -163,8 +162,7 @@ export class Engine {
         startTimestamps: features.startTimestamps ?? false,
       }
       const annotations = new Annotations(run.query)
-      const limits = { deadlineMs: run.deadlineMs, cancel: options.cancel, memory }
-      const context = new EvalContext(settings, annotations, series, limits, costs)
+      const context = new EvalContext(settings, annotations, series, { ...run.end, memory }, costs)
       const prepared = performance.now()
       const unsorted = evaluate(context, plan, run)
       const evaluated = performance.now()
@@ -188,27 +186,21 @@ export class Engine {
   }
 }
 
-function checkRunning({ options, deadlineMs }: Run): void {
-  const { cancel } = options
-  if (cancel !== undefined && Atomics.load(cancel, 0) !== 0) throw canceled('query execution')
-  if (performance.now() > deadlineMs) throw timedOut('query execution')
-}
-
 /** Reserves what the query needs for sure. Throws HeavyQuery, and QueryError where it may not have that much. */
 function admit(
-  { options, deadlineMs }: Run,
+  { options, end }: Run,
   plan: Plan,
   sizes: readonly SelectionSize[],
   { bytes, work, costliest }: Estimate,
 ): QueryMemory {
-  const { memory = QueryMemory.unlimited(), workMax = Number.POSITIVE_INFINITY, cancel } = options
+  const { memory = QueryMemory.unlimited(), workMax = Number.POSITIVE_INFINITY } = options
   if (work > workMax) throw new HeavyQuery()
   if (bytes > memory.maxBytes) {
     // The queries of a lane for small ones may have little.
     if (workMax < Number.POSITIVE_INFINITY) throw new HeavyQuery()
     throw tooExpensive(plan, sizes, costliest, bytes, memory.maxBytes)
   }
-  memory.await(bytes, { cancel, deadlineMs })
+  memory.await(bytes, end)
   return memory
 }
 

@@ -15,8 +15,18 @@ export class QueryError extends Error {
 /** In which part of a query's run the time ran out or it was cancelled. */
 export type QueryPhase = 'query execution' | 'expression evaluation'
 
-export function timedOut(phase: QueryPhase): QueryError {
-  return new QueryError('timeout', `query timed out in ${phase}`)
+/** When a query is to end. */
+export interface EndConditions {
+  /** On the clock of performance.now(). */
+  readonly deadlineMs: number
+  /** Shared with other threads: cell 0 is not 0 once the query is cancelled. */
+  readonly cancel?: Int32Array
+}
+
+/** Throws QueryError once the query was cancelled or its time is up. */
+export function checkRunning({ deadlineMs, cancel }: EndConditions, phase: QueryPhase): void {
+  if (cancel !== undefined && Atomics.load(cancel, 0) !== 0) throw canceled(phase)
+  if (performance.now() > deadlineMs) throw new QueryError('timeout', `query timed out in ${phase}`)
 }
 
 export function canceled(phase: QueryPhase): QueryError {

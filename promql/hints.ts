@@ -5,13 +5,12 @@
  * which they are tried.
  */
 import { SIGNATURES } from './functions/signatures.ts'
+import { AGGREGATORS } from './syntax/token.ts'
 
 /** `match` is what the rule's pattern found in the error's text. */
 type Cure = (match: RegExpExecArray, query: string) => string | undefined
 
-const AGGREGATIONS =
-  'sum avg count min max group stddev stdvar topk bottomk count_values quantile limitk limit_ratio'.split(' ')
-const AGGREGATION_CALL = new RegExp(`\\b(${AGGREGATIONS.join('|')})\\b`)
+const AGGREGATION_CALL = new RegExp(`\\b(${AGGREGATORS.join('|')})\\b`)
 
 /** The cure for an error, undefined where none is known. `message`: upstream's text, position and all. */
 export function hintFor(message: string, query: string): string | undefined {
@@ -245,7 +244,7 @@ function needsRange([, name, got]: RegExpExecArray, query: string): string {
   const argument = new RegExp(
     `\\b${name}\\s*\\(\\s*(?:[^,()]*,\\s*)?([a-zA-Z_:][\\w:]*(?:\\{[^}]*\\})?)\\s*[,)]`,
   ).exec(query)
-  const aggregation = new RegExp(`\\b${name}\\s*\\(\\s*(${AGGREGATIONS.join('|')})\\b`).exec(query)
+  const aggregation = new RegExp(`\\b${name}\\s*\\(\\s*(${AGGREGATORS.join('|')})\\b`).exec(query)
   if (aggregation !== null) {
     return `${name}() comes first, then the aggregation: ${aggregation[1]}(${name}(x[5m]))`
   }
@@ -277,7 +276,7 @@ function nearestName(name: string): string | undefined {
   const lower = name.toLowerCase()
   let best: string | undefined
   let least = Math.min(3, Math.ceil(name.length / 3)) + 1
-  for (const known of [...SIGNATURES.keys(), ...AGGREGATIONS]) {
+  for (const known of [...SIGNATURES.keys(), ...AGGREGATORS]) {
     const distance = editDistance(lower, known, least)
     if (distance < least) {
       least = distance

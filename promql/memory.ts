@@ -5,7 +5,7 @@
  * known in part before it reads a sample (`plan/estimate.ts`); that part waits for other queries to end. What turns
  * out later is had at once, or the query fails: it must not wait while it holds what another one waits for.
  */
-import { canceled, QueryError, timedOut } from './errors.ts'
+import { checkRunning, type EndConditions, QueryError } from './errors.ts'
 
 /** Threads that can have a query at once; cells of the shared array. */
 export const MEMORY_CELLS = 64
@@ -63,14 +63,12 @@ export class QueryMemory {
    * Sees to it that `bytes` can be taken, and waits for other queries where it has to. Blocks the thread.
    * Requires: bytes ≤ maxBytes. Throws QueryError when the query is cancelled or its time is up.
    */
-  await(bytes: number, limits: { cancel?: Int32Array; deadlineMs: number }): void {
+  await(bytes: number, end: EndConditions): void {
     const { share } = this
     if (share === undefined) return
     const sleep = new Int32Array(new SharedArrayBuffer(4))
     while (!this.reserve(share, bytes)) {
-      if (limits.cancel !== undefined && Atomics.load(limits.cancel, 0) !== 0)
-        throw canceled('query execution')
-      if (performance.now() > limits.deadlineMs) throw timedOut('query execution')
+      checkRunning(end, 'query execution')
       Atomics.wait(sleep, 0, 0, WAIT_MS)
     }
   }

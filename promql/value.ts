@@ -48,6 +48,14 @@ export class Column {
     this.present[s] = PRESENT_HISTOGRAM
   }
 
+  /** At how many steps it has a sample. */
+  countPresent(): number {
+    const { present } = this
+    let found = 0
+    for (let s = 0; s < present.length; s++) if (present[s] !== ABSENT) found++
+    return found
+  }
+
   /** Leaves `present` as it is. */
   forgetHistograms(): void {
     if (this.histograms.length > 0) this.histograms.length = 0

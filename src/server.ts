@@ -96,9 +96,10 @@ export async function startServer({
   })
   registerDatabase(registry, db)
 
+  const engine = engineOptions(flags)
   const pool = new QueryPool({
     storageHandle: db.handle,
-    engine: engineOptions(flags),
+    engine,
     memoryBytes: flags.queryMemoryLimitBytes || Math.floor(memoryLimitBytes / 4),
     maxConcurrency: flags.queryMaxConcurrency,
     damage: () => db.damage.ofNoBlock(),
@@ -125,7 +126,7 @@ export async function startServer({
     engine: {
       lookbackMs: flags.lookbackMs,
       timeoutMs: flags.queryTimeoutMs,
-      features: engineOptions(flags).features,
+      features: engine.features,
     },
     buildInfo: buildInfo(),
     runtimeInfo: () => runtimeInfo(configManager, startTimeMs, db),

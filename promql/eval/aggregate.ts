@@ -10,7 +10,7 @@ import type { AggregateOp } from '../syntax/ast.ts'
 import { ABSENT, Column, PRESENT_FLOAT } from '../value.ts'
 import { HistogramGroup } from './aggregate-histograms.ts'
 import type { EvalContext } from './context.ts'
-import { countPresent, MaterializedOperator, type Operator } from './operator.ts'
+import { MaterializedOperator, type Operator } from './operator.ts'
 import { labelsKey } from './series-labels.ts'
 
 /** Which group each input series belongs to. */
@@ -246,7 +246,7 @@ function takeHistograms(
     return group.histograms.take(column, group.out, metricName)
   }
   if (column.dropHistograms() > 0) annotations.ignoredInAggregation(op, expr.expr)
-  return countPresent(column)
+  return column.countPresent()
 }
 
 /** One aggregation at work. */

@@ -1,7 +1,7 @@
 /** What all operators of one run share: settings, series that were read, limits, counts, annotations. */
 import type { SeriesSet } from '../../storage/interface.ts'
 import type { Annotations } from '../annotations.ts'
-import { canceled, timedOut, tooManySamples } from '../errors.ts'
+import { checkRunning, type EndConditions, tooManySamples } from '../errors.ts'
 import type { QueryMemory } from '../memory.ts'
 import type { PartCost } from '../plan/explain.ts'
 import type { PlanNode } from '../plan/plan.ts'
@@ -19,11 +19,7 @@ export interface EvalSettings {
   readonly startTimestamps: boolean
 }
 
-export interface RunLimits {
-  /** On the clock of performance.now(). */
-  readonly deadlineMs: number
-  /** Shared with other threads: cell 0 is not 0 once the query is cancelled. */
-  readonly cancel: Int32Array | undefined
+export interface RunLimits extends EndConditions {
   readonly memory: QueryMemory
 }
 
@@ -89,8 +85,8 @@ export class EvalContext {
   }
 
   /**
-   * A column that is kept; one to work in is made without the context. Its places count whether taken or not, so that many series with few samples each are
-   * refused too. Throws QueryError when they are too many.
+   * A column that is kept; one to work in is made without the context. Its places count whether taken or not, so that
+   * many series with few samples each are refused too. Throws QueryError when they are too many.
    */
   newColumn(count: number): Column {
     this.heldCells += count
@@ -139,8 +135,6 @@ export class EvalContext {
 
   poll(): void {
     this.work = 0
-    const { cancel, deadlineMs } = this.limits
-    if (cancel !== undefined && Atomics.load(cancel, 0) !== 0) throw canceled('expression evaluation')
-    if (performance.now() > deadlineMs) throw timedOut('expression evaluation')
+    checkRunning(this.limits, 'expression evaluation')
   }
 }

@@ -29,18 +29,16 @@ export function matchingLabels(labels: Labels, { on, labels: names }: VectorMatc
 }
 
 function readSide(operator: Operator, matching: VectorMatching): Side {
-  const key = labelsKey(matching.labels, matching.on)
+  const keyOf = labelsKey(matching.labels, matching.on)
   const columns = materialize(operator)
   const presence: Side['presence'] = new Map()
   for (const [i, column] of columns.entries()) {
     if (column === undefined) continue
     const labels = operator.labels[i]
-    const known = presence.get(key(labels))
+    const key = keyOf(labels)
+    const known = presence.get(key)
     if (known === undefined) {
-      presence.set(key(labels), {
-        labels: matchingLabels(labels, matching),
-        present: column.present.slice(),
-      })
+      presence.set(key, { labels: matchingLabels(labels, matching), present: column.present.slice() })
     } else for (let s = 0; s < column.present.length; s++) known.present[s] |= column.present[s]
   }
   return { operator, columns, presence }
@@ -56,15 +54,16 @@ function findResults(
   matching: VectorMatching,
   haveResult: HaveResult,
 ): Side['presence'] {
-  const key = labelsKey(matching.labels, matching.on)
-  const partners = Map.groupBy(one.columns.keys(), (i) => key(one.operator.labels[i]))
+  const keyOf = labelsKey(matching.labels, matching.on)
+  const partners = Map.groupBy(one.columns.keys(), (i) => keyOf(one.operator.labels[i]))
   const results: Side['presence'] = new Map()
   for (const [i, column] of many.columns.entries()) {
     if (column === undefined) continue
     const labels = many.operator.labels[i]
-    const known = results.get(key(labels)) ?? { labels, present: new Uint8Array(column.present.length) }
-    results.set(key(labels), known)
-    for (const p of partners.get(key(labels)) ?? []) {
+    const key = keyOf(labels)
+    const known = results.get(key) ?? { labels, present: new Uint8Array(column.present.length) }
+    results.set(key, known)
+    for (const p of partners.get(key) ?? []) {
       const partner = one.columns[p]
       if (partner === undefined) continue
       for (let s = 0; s < column.present.length; s++) {

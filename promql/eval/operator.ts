@@ -8,13 +8,6 @@ import type { Frame } from '../plan/plan.ts'
 import { ABSENT, Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import type { EvalContext } from './context.ts'
 
-export function countPresent(column: Column): number {
-  const { present } = column
-  let found = 0
-  for (let s = 0; s < present.length; s++) if (present[s] !== ABSENT) found++
-  return found
-}
-
 /** How many samples the places that are taken count as. */
 function weighColumn({ present, histograms }: Column): number {
   let weight = 0
@@ -118,7 +111,7 @@ export class MaterializedOperator extends Operator {
       return 0
     }
     out.copyFrom(column)
-    return countPresent(column)
+    return column.countPresent()
   }
 
   protected override finish(): void {

@@ -1,7 +1,7 @@
 /** sort and its kin: an order of series, which only an instant query shows. */
 import { compareLabels } from '../../storage/model/labels.ts'
 import { compareNatural } from '../functions/natural-order.ts'
-import { countPresent, freeColumns, MaterializedOperator, materialize, type Operator } from './operator.ts'
+import { freeColumns, MaterializedOperator, materialize, type Operator } from './operator.ts'
 
 type Order = (a: number, b: number) => number
 
@@ -10,7 +10,7 @@ export function sortByValue(input: Operator, isDescending: boolean): Operator {
   const columns = materialize(input).map((column) => {
     if (column === undefined || !column.mayHaveHistograms) return column
     column.dropHistograms()
-    if (countPresent(column) > 0) return column
+    if (column.countPresent() > 0) return column
     freeColumns(input, [column])
     return undefined
   })

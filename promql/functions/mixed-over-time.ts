@@ -10,16 +10,10 @@ import { HistogramSum } from '../histogram/sum.ts'
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import { HISTOGRAM_WORK } from './histogram-rate.ts'
 import type { MixedKernel, MixedWindows } from './mixed-windows.ts'
-import { OVER_TIME_KERNELS } from './over-time.ts'
+import { countBetween, OVER_TIME_KERNELS } from './over-time.ts'
 import { checkFactors, REGRESSION_KERNELS } from './regression.ts'
 import { isStartReset } from './start-times.ts'
 import type { RangeKernel } from './windows.ts'
-
-function countPresent({ present }: Column): number {
-  let found = 0
-  for (let s = 0; s < present.length; s++) if (present[s] !== ABSENT) found++
-  return found
-}
 
 /** The kernel's results over the floats of each window. */
 function floatsOnly(kernel: RangeKernel): MixedKernel {
@@ -77,7 +71,7 @@ function sumKernel(floatKernel: RangeKernel, isMean: boolean): MixedKernel {
       previousTo = to[s]
       if (result !== undefined) out.setHistogram(s, result)
     }
-    return countPresent(out)
+    return out.countPresent()
   }
 }
 
@@ -131,18 +125,9 @@ function isChangeAt({ all, histograms }: MixedWindows, i: number): boolean {
 function countKernel(isReset: boolean): MixedKernel {
   return (w, _, out) => {
     const { all } = w
-    const { from, to } = all
     const before = all.scratchIntegers(all.length)
     countPairs(w, isReset, before)
-    let found = 0
-    for (let s = 0; s < w.count; s++) {
-      out.present[s] = ABSENT
-      if (to[s] === from[s]) continue
-      out.values[s] = before[to[s] - 1] - before[from[s]]
-      out.present[s] = PRESENT_FLOAT
-      found++
-    }
-    return found
+    return countBetween(all, out, before)
   }
 }
 

@@ -253,8 +253,8 @@ function countResets(w: Windows, out: Column): number {
   return countBetween(w, out, before)
 }
 
-/** `before[i]`: events up to sample i, from the first one on. */
-function countBetween(w: Windows, out: Column, before: Int32Array): number {
+/** The events inside each window that is not empty. `before[i]`: those up to sample i, from the first one on. */
+export function countBetween(w: Windows, out: Column, before: Int32Array): number {
   const { from, to } = w
   const { values, present } = out
   let found = 0

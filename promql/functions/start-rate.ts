@@ -6,6 +6,7 @@
  */
 import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import { extrapolationFactor, originInside } from './extrapolation.ts'
+import { countBetween } from './over-time.ts'
 import type { RangeNotes } from './range-notes.ts'
 import { durationSeconds } from './rate.ts'
 import { isStartReset, overlapsPrevious } from './start-times.ts'
@@ -92,19 +93,11 @@ function instantRate(w: Windows, out: Column): number {
 }
 
 function countResets(w: Windows, out: Column): number {
-  const { from, to, length } = w
-  const { values, present } = out
+  const { length } = w
   const before = w.scratchIntegers(length)
-  for (let i = 0; i < length; i++) before[i] = i === 0 ? 0 : before[i - 1] + (isResetAt(w, i) ? 1 : 0)
-  let found = 0
-  for (let s = 0; s < w.count; s++) {
-    present[s] = ABSENT
-    if (to[s] === from[s]) continue
-    values[s] = before[to[s] - 1] - before[from[s]]
-    present[s] = PRESENT_FLOAT
-    found++
-  }
-  return found
+  before[0] = 0
+  for (let i = 1; i < length; i++) before[i] = before[i - 1] + (isResetAt(w, i) ? 1 : 0)
+  return countBetween(w, out, before)
 }
 
 export const START_KERNELS: Readonly<Record<string, StartKernel>> = {

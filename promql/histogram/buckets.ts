@@ -1,6 +1,7 @@
 /** The buckets of a native histogram one by one, with their bounds. */
-import type { FloatHistogram, Span } from '../../storage/model/histogram.ts'
+import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import { exponentialBound, isCustom } from './bounds.ts'
+import { bucketIndices } from './sparse.ts'
 
 /** Parallel columns, one place a bucket, ascending by bounds. */
 export interface BucketList {
@@ -16,20 +17,9 @@ function upperBound({ schema, customValues }: FloatHistogram, index: number): nu
   return index < customValues.length ? customValues[index] : Number.POSITIVE_INFINITY
 }
 
-/** Index of each bucket of the spans. */
-function indicesOf(spans: readonly Span[]): number[] {
-  const indices: number[] = []
-  let index = 0
-  for (const { offset, length } of spans) {
-    index += offset
-    for (let i = 0; i < length; i++) indices.push(index++)
-  }
-  return indices
-}
-
 /** The buckets in the order of `positiveBuckets`: ascending. */
 export function positiveBuckets(histogram: FloatHistogram): BucketList {
-  const indices = indicesOf(histogram.positiveSpans)
+  const indices = bucketIndices(histogram.positiveSpans)
   return {
     lower: indices.map((index) => upperBound(histogram, index - 1)),
     upper: indices.map((index) => upperBound(histogram, index)),
@@ -39,7 +29,7 @@ export function positiveBuckets(histogram: FloatHistogram): BucketList {
 
 /** The buckets in the order of `negativeBuckets`: from 0 away. */
 export function negativeBuckets(histogram: FloatHistogram): BucketList {
-  const indices = indicesOf(histogram.negativeSpans)
+  const indices = bucketIndices(histogram.negativeSpans)
   return {
     lower: indices.map((index) => -upperBound(histogram, index)),
     upper: indices.map((index) => -upperBound(histogram, index - 1)),

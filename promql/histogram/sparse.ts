@@ -7,14 +7,19 @@ export interface Sparse {
   readonly counts: number[]
 }
 
-export function toSparse(spans: readonly Span[], buckets: readonly number[]): Sparse {
+/** Index of each bucket of the spans. */
+export function bucketIndices(spans: readonly Span[]): number[] {
   const indices: number[] = []
   let index = 0
   for (const { offset, length } of spans) {
     index += offset
     for (let i = 0; i < length; i++) indices.push(index++)
   }
-  return { indices, counts: [...buckets] }
+  return indices
+}
+
+export function toSparse(spans: readonly Span[], buckets: readonly number[]): Sparse {
+  return { indices: bucketIndices(spans), counts: [...buckets] }
 }
 
 /** `keepsEmpty`: buckets with count 0 stay. */

@@ -33,7 +33,7 @@ const OPERATORS = [
 /** All aggregations; those of the second group take a parameter. */
 const PLAIN_AGGREGATORS = ['avg', 'count', 'group', 'max', 'min', 'stddev', 'stdvar', 'sum']
 const PARAMETER_AGGREGATORS = ['bottomk', 'count_values', 'limitk', 'limit_ratio', 'quantile', 'topk']
-const AGGREGATORS = [...PLAIN_AGGREGATORS, ...PARAMETER_AGGREGATORS]
+export const AGGREGATORS: readonly string[] = [...PLAIN_AGGREGATORS, ...PARAMETER_AGGREGATORS]
 
 const MODIFIERS = [
   ...['anchored', 'bool', 'by', 'fill', 'fill_left', 'fill_right', 'group_left', 'group_right', 'ignoring'],
