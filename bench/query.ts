@@ -7,7 +7,8 @@
  * 6h: 20,000 mixed series, 24h: 5,000, both at 15 s, put in by each server's bulk way (bulk.ts). Answers are compared with
  * Prometheus' before times count: labels, points, values to 1e-9; windows of 2.42 are closed on the left, so steps lie where
  * no sample does. VictoriaMetrics answers by other rules and is only timed. kube: recorded pages and the expressions
- * of kube-prometheus (kube-queries.ts). topk of equal values may choose others. With `--keep` the data stay in the folder for the next run.
+ * of kube-prometheus (kube-queries.ts). topk of equal values may choose others. With `--keep` the data stay in the folder
+ * for the next run.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

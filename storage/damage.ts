@@ -53,7 +53,7 @@ export class DamageRegistry {
     this.onNote(note)
   }
 
-  /** Notes of all but the blocks, the newest few: what a block has lost its readers tell themselves. */
+  /** Notes of all but the blocks, the newest few of those kept: what a block has lost its readers tell themselves. */
   ofNoBlock(): DamageNote[] {
     return this.list.filter(({ place }) => !place.startsWith('blocks/')).slice(-TOLD_MAX)
   }

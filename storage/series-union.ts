@@ -27,7 +27,7 @@ export function uniteSeries(places: readonly PlaceSeries[]): SeriesUnion {
   for (;;) {
     let first: Labels | undefined
     for (let p = 0; p < count; p++) {
-      const head = headOf(places[p], orders[p], next[p])
+      const head = places[p].labels[indexAt(orders[p], next[p])]
       if (head === undefined || head === first) continue
       if (first === undefined || compareLabels(head, first) < 0) first = head
     }
@@ -36,19 +36,19 @@ export function uniteSeries(places: readonly PlaceSeries[]): SeriesUnion {
     labels.push(first)
     for (let p = 0; p < count; p++) {
       const place = places[p]
-      const head = headOf(place, orders[p], next[p])
+      const i = indexAt(orders[p], next[p])
+      const head = place.labels[i]
       if (head === undefined || (head !== first && compareLabels(head, first) !== 0)) continue
-      const i = orders[p] === undefined ? next[p] : orders[p]![next[p]]
-      const position = place.positions[i]
       if (head !== first) place.replace(i, first)
-      rows.positions[row + p] = position
+      rows.positions[row + p] = place.positions[i]
       next[p]++
     }
   }
 }
 
-function headOf({ labels }: PlaceSeries, order: Uint32Array | undefined, next: number): Labels | undefined {
-  return order === undefined ? labels[next] : labels[order[next]]
+/** Which series of a place comes `next`; beyond the last one there is none of this index. */
+function indexAt(order: Uint32Array | undefined, next: number): number {
+  return order === undefined ? next : order[next]
 }
 
 /** Their places when sorted; undefined where they are so already, as a block's nearly always are. */

@@ -1,8 +1,8 @@
 /**
  * Native histograms in answers: `{"count":"…","sum":"…","buckets":[[rule,"lower","upper","count"],…]}`.
  *
- * Buckets ascend, none reaches into the zero bucket; empty ones are left out, and `buckets` where there is none. The rule says which bounds belong to the bucket:
- * 0 the upper, 1 the lower, 2 neither, 3 both.
+ * Buckets ascend, none reaches into the zero bucket; empty ones are left out, and `buckets` where there is none. The rule says
+ * which bounds belong to the bucket: 0 the upper, 1 the lower, 2 neither, 3 both.
  */
 import { isCustom } from '../../promql/histogram/bounds.ts'
 import { allBuckets } from '../../promql/histogram/buckets.ts'

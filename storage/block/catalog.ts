@@ -6,10 +6,10 @@
  *   <path>/blocks/<id>.group/<id>   blocks that were committed together, on their way to their places
  *   <path>/quarantine/<id>   blocks that could not be opened; nobody removes them
  *
- * The rename from `<id>.tmp` is the commit of a block. Several blocks of one generation are written into one `<id>.tmp`, and its
- * rename to `<id>.group` is the commit of them all: the next start moves out what is still in there. At a start a block that another one names as its source is
- * replaced by that one, and removed. Ids ascend. An id is above all that are there in whatever state, and above all that are
- * named as sources: or a new block would be taken for one that is replaced.
+ * The rename from `<id>.tmp` is the commit of a block. Several blocks of one generation are written into one `<id>.tmp`, and
+ * its rename to `<id>.group` is the commit of them all: the next start moves out what is still in there. At a start a block
+ * that another one names as its source is replaced by that one, and removed. Ids ascend. An id is above all that are there
+ * in whatever state, and above all that are named as sources: or a new block would be taken for one that is replaced.
  *
  * One object a data folder, in one thread.
  */

@@ -32,8 +32,8 @@ const LOST =
 
 /**
  * Opens `state/` in `folder`, and makes it when there is none. `hasSamples`: there is a log or a block, so there has to be
- * one. `now`: Unix ms, for the name in quarantine. `onDamage` hears what was found. Throws LOCKED, NEWER_FORMAT; WRITE_FAILED or an error of the file system when it is damaged and nothing can
- * be written.
+ * one. `now`: Unix ms, for the name in quarantine. `onDamage` hears what was found. Throws LOCKED, NEWER_FORMAT;
+ * WRITE_FAILED or an error of the file system when it is damaged and nothing can be written.
  */
 export async function openState(
   folder: string,

@@ -1,5 +1,5 @@
-// Goal: no sample of a generation is in no part or in two, and no part is longer than merges would make blocks. Method: cases by hand,
-// then random samples under random retentions.
+// Goal: no sample of a generation is in no part or in two, and no part is longer than merges would make blocks.
+// Method: cases by hand, then random samples under random retentions.
 import { describe, expect, it } from 'vitest'
 import { type PartSource, partsOf } from '../../../storage/block/parts.ts'
 import { blockSpanMax } from '../../../storage/block/plan.ts'
