@@ -8,39 +8,20 @@
  * A cut generation waits until it was written out as a block (`firstWaiting`, `release`); at most WAITING_MAX wait.
  */
 import type { ByteWriter } from '../codec/byte-writer.ts'
-import {
-  APPEND_NO_MEMORY,
-  APPEND_UNKNOWN_REF,
-  APPENDED,
-  type AppendOutcome,
-  StorageError,
-} from '../errors.ts'
+import { APPEND_NO_MEMORY, APPEND_UNKNOWN_REF, type AppendOutcome, StorageError } from '../errors.ts'
 import type { CommitCounts, SeriesRef } from '../interface.ts'
 import type { Labels } from '../model/labels.ts'
-import { type HistogramKind, isHistogramKind, KIND_FLOAT, type Kind } from '../model/sample.ts'
+import type { Kind } from '../model/sample.ts'
 import { EXTENT_BYTES, Retirements, type Slab } from '../slab/slab.ts'
 import type { CommitLog } from '../wal/commit-log.ts'
-import type { SampleBatch } from '../wal/samples.ts'
 import { BatchPool, type GatheredBatch } from './batch.ts'
 import { Directory, type ListedBlock } from './directory.ts'
 import { type Generation, generationOwner, tableOwner } from './generation.ts'
 import { GenerationRow } from './generation-row.ts'
 import { LabelBytes } from './label-bytes.ts'
 import { isInUse, isLaterCommit } from './row-layout.ts'
-import {
-  type AppendBounds,
-  checkAppend,
-  copyNewestValue,
-  followsNewest,
-  forceKey,
-  isKeyDue,
-  newestTime,
-  SAMPLE_WORDS_MAX,
-  stage,
-  stageFloat,
-  stageLate,
-} from './series-row.ts'
-import { encodeHistogram, storeHistogram } from './staged-histogram.ts'
+import { type AppendBounds, checkAppend, followsNewest, SAMPLE_WORDS_MAX } from './series-row.ts'
+import { INDEX_NONE, Staging } from './staging.ts'
 
 /** How far behind the newest sample of all a sample may be (reference: half of upstream's chunk range). */
 export const APPENDABLE_WINDOW_MS = 3_600_000
@@ -56,9 +37,6 @@ const WAITING_MAX = 2
 
 /** A smaller generation that was replayed is joined with the next one of the log rather than written out. */
 export const WRITTEN_BYTES_MIN = 2 * 2 ** 20
-
-/** In `batch.index`: the ref's table is gone. */
-const INDEX_NONE = 0xffffffff
 
 export interface HeadLimits {
   /** Bytes of all generations and tables; beyond it nothing more is taken. */
@@ -112,6 +90,7 @@ export class Head {
   private readonly admission: Admission
   private readonly retirements: Retirements
   private readonly row: GenerationRow
+  private readonly staging: Staging
   /** Address of the row that `resolve` found or began. */
   private resolvedAt = 0
   readonly batches = new BatchPool()
@@ -126,9 +105,6 @@ export class Head {
   private liveBytes = 0
   private readonly scratch = new LabelBytes()
   private seriesCreated = 0
-  private samplesAppended = 0
-  private histogramsAppended = 0
-  private lateAppended = 0
 
   constructor(
     slab: Slab,
@@ -144,6 +120,7 @@ export class Head {
     this.directory = new Directory(slab)
     this.retirements = new Retirements(slab)
     this.row = new GenerationRow(slab, firstGeneration)
+    this.staging = new Staging(slab)
     this.show()
   }
 
@@ -249,94 +226,12 @@ export class Head {
     }
     this.settle()
     try {
-      return this.stageBatch(batch, bounds)
+      return this.staging.stage(batch, this.row.current, bounds, this.log.commit)
     } finally {
       // Also should the replay's thread have been faster to the memory: what is in a row is in the log.
       if (batch.length > 0) this.log.addSamples(batch)
+      this.maxt = Math.max(this.maxt, this.row.current.maxt)
     }
-  }
-
-  /** Puts samples with their `index` into the rows and moves what was taken to the front of the batch. */
-  private stageBatch(batch: SampleBatch, bounds: AppendBounds): CommitCounts {
-    const { slab } = this
-    const { current } = this.row
-    const { index, t, v, kind, lastV, isKey } = batch
-    const { minValidT } = bounds
-    const count = batch.length
-    const { commit } = this.log
-    let stamp = 0
-    // Of `stamp`.
-    let stampedT = Number.NaN
-    let outOfOrder = 0
-    batch.length = 0
-    // One after the other, since a later sample of the batch is checked against an earlier one.
-    for (let i = 0; i < count; i++) {
-      if (index[i] === INDEX_NONE) {
-        outOfOrder++
-        continue
-      }
-      const at = current.rowAt(index[i])
-      if (kind[i] !== KIND_FLOAT || !(t[i] >= minValidT) || !followsNewest(current, at, t[i])) {
-        if (this.stageOne(batch, i, at, bounds) < 0) outOfOrder++
-        continue
-      }
-      // By far the most samples.
-      const taken = batch.length
-      copyNewestValue(slab, at, lastV, taken)
-      const isNewTime = t[i] !== stampedT
-      if (isNewTime) {
-        stamp = current.stampOf(t[i], commit)
-        stampedT = t[i]
-      }
-      stageFloat(current, at, stamp, v, i)
-      isKey[taken] = isKeyDue(slab, at) ? 1 : 0
-      if (isNewTime) this.noteTime(t[i])
-      current.countSample()
-      index[taken] = index[i]
-      t[taken] = t[i]
-      v[taken] = v[i]
-      kind[taken] = KIND_FLOAT
-      batch.length = taken + 1
-    }
-    this.samplesAppended += batch.length
-    return { appended: batch.length, outOfOrder }
-  }
-
-  /** Stages sample `i` of a batch, whatever it is, and adds it to the batch's front if it was taken. */
-  private stageOne(batch: SampleBatch, i: number, at: number, bounds: AppendBounds): AppendOutcome {
-    const { slab } = this
-    const { current } = this.row
-    const { index, t, v, kind, lastV, isKey, length: taken } = batch
-    const ofKind = kind[i] as Kind
-    const encoded = isHistogramKind(ofKind)
-      ? encodeHistogram(batch.histograms[v[i]], ofKind as HistogramKind)
-      : undefined
-    const outcome = checkAppend(current, at, t[i], v[i], ofKind, bounds, encoded)
-    if (outcome !== APPENDED) return outcome
-    const isLate = t[i] < newestTime(current, at)
-    const isPlain = !isLate && ofKind === KIND_FLOAT
-    copyNewestValue(slab, at, lastV, taken)
-    const stamp = current.stampOf(t[i], this.log.commit)
-    const stored = encoded === undefined ? v[i] : storeHistogram(current, encoded)
-    if (isLate) stageLate(current, at, stamp, stored, ofKind)
-    else stage(current, at, stamp, stored, ofKind)
-    isKey[taken] = isPlain && !isKeyDue(slab, at) ? 0 : 1
-    if (!isPlain) forceKey(slab, at)
-    this.noteTime(t[i])
-    current.countSample()
-    if (isLate) this.lateAppended++
-    if (encoded !== undefined) this.histogramsAppended++
-    index[taken] = index[i]
-    t[taken] = t[i]
-    v[taken] = v[i]
-    kind[taken] = ofKind
-    batch.length = taken + 1
-    return outcome
-  }
-
-  private noteTime(t: number): void {
-    this.row.current.noteTime(t)
-    if (t > this.maxt) this.maxt = t
   }
 
   /** Resolves when all that was applied so far is durable and visible. */
@@ -451,14 +346,15 @@ export class Head {
 
   stats(): HeadStats {
     const { all, series, seriesRemoved } = this.row
+    const { samples, histograms, late } = this.staging
     const mint = Math.min(...all.map((generation) => generation.mint))
     return {
       series,
       seriesCreated: this.seriesCreated,
       seriesRemoved,
-      samplesAppended: this.samplesAppended,
-      histogramsAppended: this.histogramsAppended,
-      lateAppended: this.lateAppended,
+      samplesAppended: samples,
+      histogramsAppended: histograms,
+      lateAppended: late,
       chunks: all.reduce((sum, generation) => sum + generation.chunkCount, 0),
       generations: all.length,
       usedBytes: this.slab.usedBytes,
