@@ -5,8 +5,7 @@
  * of a series that no page named are counted as lost. Everything else goes on.
  */
 import type { DamageNote } from '../damage.ts'
-import type { FloatHistogram } from '../model/histogram.ts'
-import { isHistogramKind, KIND_STALE, type Kind } from '../model/sample.ts'
+import { isHistogramKind } from '../model/sample.ts'
 import type { Slab } from '../slab/slab.ts'
 import type { Store } from '../store.ts'
 import {
@@ -17,16 +16,13 @@ import {
 } from '../wal/generation-reader.ts'
 import { generationsRange } from '../wal/record.ts'
 import type { LoggedSamples } from '../wal/samples.ts'
+import { BulkRows } from './bulk-rows.ts'
 import { GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'
 import { type LoggedSeries, LogLoss } from './log-loss.ts'
 import { isInUse } from './row-layout.ts'
-import { beginRow, newest, newestTime, stage, stageLate } from './series-row.ts'
+import { beginRow, newest } from './series-row.ts'
 import { type SeriesTable, SeriesTableWriter } from './series-table.ts'
-import { encodeHistogram, storeHistogram } from './staged-histogram.ts'
-
-/** Commit number of replayed samples: all views see them. */
-const COMMIT_REPLAYED = 0
 
 export interface ReplayLimits {
   /** Bytes of what is kept in memory; beyond it the oldest generation is written out. */
@@ -69,6 +65,7 @@ export async function replayGenerations(
     }
     builder.begin(number)
     const lost = await readGeneration(store, number, builder)
+    builder.end()
     if (lost.length > 0) {
       const loss = new LogLoss(builder)
       damage.push(...lost.map((one) => loss.noteOf(one)))
@@ -126,6 +123,8 @@ class UnnamedSamples {
   }
 }
 
+const INDEXES_MIN = 1024
+
 class GenerationBuilder implements PageVisitor, LoggedSeries {
   readonly writer: GenerationWriter
   /** Number of the last generation of the log that went into it. */
@@ -135,8 +134,9 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
   named: number[] = []
   private readonly slab: Slab
   private readonly before: GenerationWriter | undefined
-  /** Index in the log → index here + 1. */
-  private indexes: number[] = []
+  /** Index in the log → index here + 1, 0 = the log does not name it. */
+  private indexes = new Uint32Array(INDEXES_MIN)
+  private readonly rows: BulkRows
   private readonly labels = new LabelBytes()
 
   /** `before`: the generation before it, with which it shares its table. */
@@ -146,6 +146,7 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
     const table = before?.writer.table ?? SeriesTableWriter.create(slab, number, tableOwner(number))
     this.writer = GenerationWriter.create(slab, number, table)
     this.writer.isBulk = true
+    this.rows = before?.rows ?? new BulkRows(this.writer)
     this.finalNumber = number
   }
 
@@ -160,7 +161,13 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
     this.finalNumber = number
     this.unnamed = new UnnamedSamples()
     this.named = []
-    this.indexes = []
+    this.indexes.fill(0)
+    this.rows.turnTo(this.writer)
+  }
+
+  /** All of it was shown. */
+  end(): void {
+    this.rows.settleAll()
   }
 
   get table(): SeriesTable {
@@ -169,18 +176,32 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
 
   ownIndex(index: number): number | undefined {
     const own = this.indexes[index]
-    return own === undefined ? undefined : own - 1
+    return own === undefined || own === 0 ? undefined : own - 1
   }
 
   series(index: number, bytes: Uint8Array, start: number, end: number): void {
-    const { writer, before } = this
+    const { writer } = this
     const { table } = writer
     this.labels.setBytes(bytes, start, end)
     const found = table.findSeries(this.labels)
     const own = found >= 0 ? found : table.addSeries(this.labels)
+    this.noteIndex(index, own)
+    if (!isInUse(this.slab, writer.rowAt(own))) this.beginRow(own)
+    this.rows.begin(own)
+  }
+
+  private noteIndex(index: number, own: number): void {
+    if (index >= this.indexes.length) {
+      const grown = new Uint32Array(Math.max(index + 1, 2 * this.indexes.length))
+      grown.set(this.indexes)
+      this.indexes = grown
+    }
     this.indexes[index] = own + 1
     this.named.push(own)
-    if (isInUse(this.slab, writer.rowAt(own))) return
+  }
+
+  private beginRow(own: number): void {
+    const { writer, before } = this
     const at = writer.reserveRow(own)
     const beforeAt = before?.rowAt(own) ?? 0
     const hasBefore = isInUse(this.slab, beforeAt) && newest(before!, beforeAt) !== undefined
@@ -189,36 +210,18 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
   }
 
   samples({ length, index, t, v, kind, histograms }: LoggedSamples): void {
+    const { indexes, rows, writer } = this
     for (let i = 0; i < length; i++) {
-      const ofKind = kind[i] as Kind
-      this.sample(index[i], t[i], v[i], ofKind, isHistogramKind(ofKind) ? histograms[v[i]] : undefined)
+      const own = index[i] < indexes.length ? indexes[index[i]] - 1 : -1
+      if (own < 0) {
+        this.unnamed.add(index[i], t[i])
+        continue
+      }
+      const ofKind = kind[i]
+      const isAdded = isHistogramKind(ofKind)
+        ? rows.addHistogram(own, t[i], histograms[v[i]], ofKind)
+        : rows.add(own, t, v, i, ofKind)
+      if (isAdded) writer.noteSample(t[i])
     }
-  }
-
-  /** Samples were checked before they were logged; one that comes again with a time that it had is left out. */
-  private sample(
-    index: number,
-    t: number,
-    v: number,
-    kind: Kind,
-    histogram: FloatHistogram | undefined,
-  ): void {
-    const target = this.indexes[index]
-    if (target === undefined) {
-      this.unnamed.add(index, t)
-      return
-    }
-    const { writer } = this
-    const at = writer.rowAt(target - 1)
-    const lastT = newestTime(writer, at)
-    if (t === lastT) return
-    const stamp = writer.stampOf(t, COMMIT_REPLAYED)
-    const stored =
-      histogram !== undefined && isHistogramKind(kind)
-        ? storeHistogram(writer, encodeHistogram(histogram, kind))
-        : v
-    if (t > lastT) stage(writer, at, stamp, stored, kind)
-    else if (kind !== KIND_STALE) stageLate(writer, at, stamp, stored, kind)
-    writer.noteSample(t)
   }
 }

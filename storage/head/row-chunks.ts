@@ -54,7 +54,7 @@ export function seal(generation: GenerationWriter, at: number): void {
   const before = sealed.length
   for (let i = 0; i < STAGED_MAX; i++) pushStaged(generation, at, i, sealed)
   const stamps = unsettledStamps(generation, openAt, before, row + STAGED_STAMPS)
-  const recordAt = writeRecord(generation, stamps)
+  const recordAt = writeRecord(generation, sealed, stamps)
   const isClosed = isBulk || sealed.length >= OPEN_SAMPLES_MAX
 
   // A read-modify-write and not a store: nothing after it may be seen before it, on any processor.
@@ -74,6 +74,13 @@ export function seal(generation: GenerationWriter, at: number): void {
   if (openAt === 0) generation.noteChunks(1)
   else generation.heap.release(openAt, u32[openAt * 2 + 3])
   if (isClosed) mergeSmall(generation, at)
+}
+
+/** Writes samples behind the last chunk of a row that nobody reads, as a closed chunk of their own. Throws NO_MEMORY. */
+export function appendChunk(generation: GenerationWriter, at: number, samples: SampleColumns): void {
+  const recordAt = writeRecord(generation, samples, 0)
+  appendClosed(generation.slab.u32, at * 2, recordAt)
+  generation.noteChunks(1)
 }
 
 function appendClosed(u32: Uint32Array, row: number, recordAt: number): void {
@@ -119,21 +126,21 @@ function unsettledStamps(
   return count
 }
 
-/** Writes `sealed` as a chunk record with the first `stamps` of `kept`; its address. Throws NO_MEMORY. */
-function writeRecord(generation: GenerationWriter, stamps: number): number {
+/** Writes samples as a chunk record with the first `stamps` of `kept`; its address. Throws NO_MEMORY. */
+function writeRecord(generation: GenerationWriter, samples: SampleColumns, stamps: number): number {
   const { u32, f64, u8 } = generation.slab
   encoded.clear()
-  encodeChunk(sealed, 0, sealed.length, encoded)
+  encodeChunk(samples, 0, samples.length, encoded)
   const stampWords = (stamps + 1) >>> 1
   const words = Heap.sizeOf(CHUNK_HEADER_WORDS + stampWords + ((encoded.length + 7) >>> 3))
   const recordAt = generation.heap.take(words)
   const record = recordAt * 2
   u32[record] = 0
-  u32[record + 1] = ((stamps << 16) | sealed.length) >>> 0
+  u32[record + 1] = ((stamps << 16) | samples.length) >>> 0
   u32[record + 2] = encoded.length
   u32[record + 3] = words
-  f64[recordAt + 2] = sealed.t[0]
-  f64[recordAt + 3] = sealed.t[sealed.length - 1]
+  f64[recordAt + 2] = samples.t[0]
+  f64[recordAt + 3] = samples.t[samples.length - 1]
   for (let i = 0; i < stamps; i++) u32[record + CHUNK_HEADER_WORDS * 2 + i] = kept[i]
   const payload = (recordAt + CHUNK_HEADER_WORDS + stampWords) * 8
   const { bytes, length } = encoded
@@ -166,7 +173,7 @@ function mergeSmall(generation: GenerationWriter, at: number): void {
   }
   let recordAt: number
   try {
-    recordAt = writeRecord(generation, 0)
+    recordAt = writeRecord(generation, sealed, 0)
   } catch (error) {
     // They stay as they are: merging saves memory and nothing else.
     if (error instanceof StorageError && error.code === 'NO_MEMORY') return
