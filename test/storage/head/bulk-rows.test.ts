@@ -47,11 +47,13 @@ class Trial {
   writer = GenerationWriter.create(this.slab, 1, this.table)
   readonly rows = new BulkRows(this.writer)
   private readonly random: Prng
+  private readonly about: string
   private readonly t = new Float64Array(1)
   private readonly v = new Float64Array(1)
 
-  constructor(random: Prng) {
+  constructor(random: Prng, about: string) {
     this.random = random
+    this.about = about
     this.writer.isBulk = true
     const labels = new LabelBytes()
     for (let i = 0; i < SERIES; i++) {
@@ -72,7 +74,7 @@ class Trial {
     if (random.chance(index % 2 === 0 ? 0.1 : 0.01)) {
       const histogram = randomHistogram(random, KIND_HISTOGRAM)
       const isAdded = this.rows.addHistogram(index, t, histogram, KIND_HISTOGRAM)
-      expect(isAdded).toBe(one.add(t, KIND_HISTOGRAM, sampleText(KIND_HISTOGRAM, 0, histogram)))
+      expect(isAdded, this.about).toBe(one.add(t, KIND_HISTOGRAM, sampleText(KIND_HISTOGRAM, 0, histogram)))
     } else this.add(index, t, random.chance(0.05) ? KIND_STALE : KIND_FLOAT)
   }
 
@@ -80,7 +82,7 @@ class Trial {
     this.t[0] = t
     this.v[0] = this.random.chance(0.5) ? this.random.int(-5, 1000) : this.random.next()
     const isAdded = this.rows.add(index, this.t, this.v, 0, kind)
-    expect(isAdded).toBe(this.expected[index].add(t, kind, sampleText(kind, this.v[0])))
+    expect(isAdded, this.about).toBe(this.expected[index].add(t, kind, sampleText(kind, this.v[0])))
   }
 
   /** What is there is right; then a next log goes on in the same rows, or in those of a new generation. */
@@ -111,20 +113,22 @@ class Trial {
       const histogram = isHistogramKind(kind) ? found.histograms[found.v[i]] : undefined
       return [found.t[i], sampleText(kind, found.v[i], histogram)]
     })
-    expect(texts, `series ${index}`).toEqual([...samples].sort(([a], [b]) => a - b))
-    expect(newest(writer, writer.rowAt(index))?.t ?? Number.NEGATIVE_INFINITY).toBe(newestT)
+    expect(texts, `series ${index}, ${this.about}`).toEqual([...samples].sort(([a], [b]) => a - b))
+    expect(newest(writer, writer.rowAt(index))?.t ?? Number.NEGATIVE_INFINITY, this.about).toBe(newestT)
   }
 }
 
 it('holds what was added, in any order and over any number of generations', { timeout: 60_000 }, () => {
   const seed = testSeed()
-  console.log(`SEED=${seed}`)
   const random = prng(seed)
-  const trial = new Trial(random)
+  const trial = new Trial(random, `SEED=${seed}`)
   let now = 1_700_000_000_000
   for (let round = 0; round < 8; round++) {
     for (let scrape = random.pick([1, 7, 8, 9, 31, 32, 33, 40, 41, 64, 120, 300]); scrape > 0; scrape--) {
       now += random.pick([15_000, 15_000, 15_001, 7])
+      // A log may name a series again.
+      trial.rows.begin(random.int(0, SERIES - 1))
+      trial.rows.begin(random.int(0, MIXED - 1))
       for (let i = 0; i < MIXED; i++) if (random.chance(0.9)) trial.addMixed(i, now)
       for (let i = MIXED; i < SERIES; i++) if (i % 7 > 0 || scrape % 3 > 0) trial.add(i, now, KIND_FLOAT)
     }
