@@ -48,6 +48,8 @@ export function writeBufferBytes(diskBytes: number): number {
   return Math.floor(Math.max(BUFFER_BYTES_MIN, Math.min(BUFFER_BYTES_MAX, diskBytes * BUFFER_SHARE)))
 }
 const SCAN_PAGES = 64
+/** A batch of a scan ends behind so many bytes. LevelDB's own 16 KiB would make each page of the log a batch. */
+const SCAN_BYTES = 2 * 2 ** 20
 
 export class Store {
   readonly path: string
@@ -107,7 +109,12 @@ export class Store {
     for (;;) {
       const from = after === undefined ? { gte: range.gte } : { gt: after }
       const pages = await this.use(async (db) => {
-        const iterator = db.iterator({ ...from, lt: range.lt, limit: SCAN_PAGES })
+        const iterator = db.iterator({
+          ...from,
+          lt: range.lt,
+          limit: SCAN_PAGES,
+          highWaterMarkBytes: SCAN_BYTES,
+        })
         try {
           return (await iterator.nextv(SCAN_PAGES)).map(([key, value]) => ({ key, value }))
         } finally {
