@@ -167,14 +167,15 @@ export class BulkRows {
     const staged = writer.slab.u32[at * 2 + STATE] & STAGED_MASK
     chunk.clear()
     for (let slot = 0; slot < staged; slot++) pushStaged(writer, at, slot, chunk)
+    const { t, v, kind } = chunk
     for (let i = 0; i < count; i++) {
       const place = placeOf(inPage, i)
       const stamp = page.stamps[place]
       const to = chunk.length++
-      chunk.t[to] = writer.stampTime(stamp & STAMP_MASK)
-      chunk.v[to] = page.v[place]
-      chunk.kind[to] = stamp >>> STAMP_KIND_SHIFT
-      if (chunk.kind[to] !== KIND_FLOAT) chunk.allFloat = false
+      t[to] = writer.stampTime(stamp & STAMP_MASK)
+      v[to] = page.v[place]
+      kind[to] = stamp >>> STAMP_KIND_SHIFT
+      if (kind[to] !== KIND_FLOAT) chunk.allFloat = false
     }
     appendChunk(writer, at, chunk)
     if (staged > 0) emptyRow(writer, at, staged)

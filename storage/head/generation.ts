@@ -180,12 +180,6 @@ export class GenerationWriter extends Generation {
     if (index >= u32[this.root + INDEX_END]) Atomics.store(u32, this.root + INDEX_END, index + 1)
   }
 
-  /** Notes one sample in the bounds and counts. */
-  noteSample(t: number): void {
-    this.noteTime(t)
-    this.countSample()
-  }
-
   /** Notes the time of a sample in the bounds. */
   noteTime(t: number): void {
     const { f64 } = this.slab
@@ -196,6 +190,11 @@ export class GenerationWriter extends Generation {
   /** Counts a sample, whose time was noted. */
   countSample(): void {
     this.slab.f64[this.rootAt + SAMPLES]++
+  }
+
+  /** As `countSample`, of several. */
+  countSamples(count: number): void {
+    this.slab.f64[this.rootAt + SAMPLES] += count
   }
 
   /** Notes how many chunks there are more. */

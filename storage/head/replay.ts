@@ -211,6 +211,9 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
 
   samples({ length, index, t, v, kind, histograms }: LoggedSamples): void {
     const { indexes, rows, writer } = this
+    let added = 0
+    let mint = Number.POSITIVE_INFINITY
+    let maxt = Number.NEGATIVE_INFINITY
     for (let i = 0; i < length; i++) {
       const own = index[i] < indexes.length ? indexes[index[i]] - 1 : -1
       if (own < 0) {
@@ -221,7 +224,14 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
       const isAdded = isHistogramKind(ofKind)
         ? rows.addHistogram(own, t[i], histograms[v[i]], ofKind)
         : rows.add(own, t, v, i, ofKind)
-      if (isAdded) writer.noteSample(t[i])
+      if (!isAdded) continue
+      added++
+      if (t[i] < mint) mint = t[i]
+      if (t[i] > maxt) maxt = t[i]
     }
+    if (added === 0) return
+    writer.noteTime(mint)
+    writer.noteTime(maxt)
+    writer.countSamples(added)
   }
 }

@@ -86,6 +86,10 @@ const SAMPLE_BYTES_MAX = 8 + 10 + 1 + 9
 const scratch = new Float64Array(2)
 const scratchBits = new Uint32Array(scratch.buffer)
 
+/** The float that is read: at first its base. */
+const decoded = new Float64Array(1)
+const decodedBits = new Uint32Array(decoded.buffer)
+
 /** Writes samples [from, to). Requires: 1 ≤ to − from ≤ COMMIT_SAMPLES_MAX. */
 export function writeSamples(batch: SampleBatch, from: number, to: number, out: ByteWriter): void {
   out.reserve(16 + (to - from) * SAMPLE_BYTES_MAX)
@@ -321,7 +325,6 @@ function readRuns(reader: ByteReader, index: Uint32Array, count: number, last: L
 }
 
 function readValues(reader: ByteReader, last: LastValues, into: LoggedSamples, count: number): void {
-  const { bytes } = reader
   const { v, isKnown } = last
   let isSelfContained = false
   let isOnce = false
@@ -331,7 +334,7 @@ function readValues(reader: ByteReader, last: LastValues, into: LoggedSamples, c
       if (isOnce || i + code >= count) throw unknownCode(code)
       for (const end = i + code + 1; i < end; i++) {
         const index = into.index[i]
-        if (isKnown[index] === 1) keep(into, i, v[index], KIND_FLOAT)
+        if (isKnown[index] === 1) keep(into, i, v, index)
         else lose(into, i)
       }
       continue
@@ -350,24 +353,35 @@ function readValues(reader: ByteReader, last: LastValues, into: LoggedSamples, c
     }
     const hasBase = isSelfContained === isOnce
     isOnce = false
-    const base = hasBase ? v[index] : 0
-    const value = code < BITS ? readScaled(reader, bytes, code, base) : readBits(reader, bytes, code, base)
+    decoded[0] = hasBase ? v[index] : 0
+    if (code < INTEGER_MIDDLE) decoded[0] += unzigzagSmall(code & 0x3f)
+    else if (code < BITS) addScaled(reader, code)
+    else addBits(reader, code)
     if (hasBase && isKnown[index] === 0) {
       lose(into, i++)
       continue
     }
-    v[index] = value
+    v[index] = decoded[0]
     isKnown[index] = 1
-    keep(into, i++, value, KIND_FLOAT)
+    keep(into, i++, v, index)
   }
 }
 
-function keep(into: LoggedSamples, i: number, v: number, kind: number): void {
-  const at = into.length++
-  into.index[at] = into.index[i]
-  into.t[at] = into.t[i]
-  into.v[at] = v
-  into.kind[at] = kind
+/** Keeps sample `i` as the float `values[at]`: a column, so that V8 makes no number on the heap for the call. */
+function keep(into: LoggedSamples, i: number, values: Float64Array, at: number): void {
+  const to = into.length++
+  into.index[to] = into.index[i]
+  into.t[to] = into.t[i]
+  into.v[to] = values[at]
+  into.kind[to] = KIND_FLOAT
+}
+
+function keepOtherKind(into: LoggedSamples, i: number, v: number, kind: number): void {
+  const to = into.length++
+  into.index[to] = into.index[i]
+  into.t[to] = into.t[i]
+  into.v[to] = v
+  into.kind[to] = kind
 }
 
 function lose(into: LoggedSamples, i: number): void {
@@ -378,36 +392,40 @@ function lose(into: LoggedSamples, i: number): void {
 
 function readOtherKind(reader: ByteReader, code: number, into: LoggedSamples, i: number): void {
   if (code === STALE) {
-    keep(into, i, 0, KIND_STALE)
+    keepOtherKind(into, i, 0, KIND_STALE)
     return
   }
   if (code > FLOAT_HISTOGRAM) throw unknownCode(code)
   const kind = code === HISTOGRAM ? KIND_HISTOGRAM : KIND_FLOAT_HISTOGRAM
-  keep(into, i, into.histograms.push(readHistogram(reader)) - 1, kind)
+  keepOtherKind(into, i, into.histograms.push(readHistogram(reader)) - 1, kind)
 }
 
-function readScaled(reader: ByteReader, bytes: Uint8Array, code: number, base: number): number {
-  if (code < INTEGER_MIDDLE) return base + unzigzagSmall(code & 0x3f)
+/** Makes the base in `decoded` the value. */
+function addScaled(reader: ByteReader, code: number): void {
   if (code < SCALED) {
     const d = unzigzagSmall(((code & 0x1f) << 8) | reader.u8())
-    return code < HUNDREDTHS_MIDDLE ? base + d : (Math.round(base * 100) + d) / 100
+    if (code < HUNDREDTHS_MIDDLE) decoded[0] += d
+    else decoded[0] = (Math.round(decoded[0] * 100) + d) / 100
+    return
   }
   if (code >= SCALES_END) throw unknownCode(code)
+  const { bytes } = reader
   const size = (code & 7) + 1
   const at = reader.skip(size)
   let z = 0
   for (let i = size - 1; i >= 0; i--) z = z * 256 + bytes[at + i]
   const d = unzigzag(z)
   const scale = (code - SCALED) >>> 3
-  return scale === 0 ? base + d : (Math.round(base * SCALES[scale]) + d) / SCALES[scale]
+  if (scale === 0) decoded[0] += d
+  else decoded[0] = (Math.round(decoded[0] * SCALES[scale]) + d) / SCALES[scale]
 }
 
-function readBits(reader: ByteReader, bytes: Uint8Array, code: number, base: number): number {
+/** As `addScaled`, of the bits. */
+function addBits(reader: ByteReader, code: number): void {
+  const { bytes } = reader
   const size = (code & 7) + 1
   const at = reader.skip(size)
-  scratch[0] = base
-  for (let i = 0; i < size; i++) scratchBits[i >>> 2] ^= bytes[at + i] << (8 * (i & 3))
-  return scratch[0]
+  for (let i = 0; i < size; i++) decodedBits[i >>> 2] ^= bytes[at + i] << (8 * (i & 3))
 }
 
 function unzigzagSmall(z: number): number {
