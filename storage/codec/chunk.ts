@@ -26,7 +26,14 @@ import { describeColumn, readColumn } from './column-reader.ts'
 import { columnRoom, putColumn } from './column-writer.ts'
 import { halvesOf } from './float-bits.ts'
 import { describeHistograms, histogramNumbers, putHistograms, readHistograms } from './histogram-columns.ts'
-import { describeTimes, putTimes, readBounds, readTimes, type TimeBounds } from './timestamps.ts'
+import {
+  describeTimes,
+  putTimes,
+  readBounds,
+  readTimes,
+  TIMES_REGULAR,
+  type TimeBounds,
+} from './timestamps.ts'
 import { ByteCursor, putVarint, readVarint } from './varint.ts'
 
 export const CHUNK_SAMPLES_MAX = 4096
@@ -36,6 +43,8 @@ const FLAG_START_TIMESTAMPS = 8
 const SMALL_COUNT_MAX = 15
 /** Calling `fill` costs as much as so many stores. */
 const FILL_FROM = 32
+/** Samples of a chunk whose times are remembered for the next one. */
+const AGAIN_MAX = 256
 /** The byte length is written last: so many bytes are kept for it, by the number of samples. */
 const ONE_BYTE_LENGTH_SAMPLES = 12
 /** Histogram numbers of a chunk from which on `chunkEnd` adds no sample. */
@@ -79,7 +88,7 @@ export function encodeChunk(columns: SampleColumns, from: number, to: number, ou
   if (count > SMALL_COUNT_MAX) at = putVarint(out.bytes, at, count)
   const lengthAt = at
   const body = lengthAt + (count <= ONE_BYTE_LENGTH_SAMPLES ? 1 : 2)
-  putTimes(columns.t, from, count, out.bytes, body, written)
+  putTimesAgain(columns.t, from, count, out.bytes, body)
   const countBits = count > SMALL_COUNT_MAX ? 0 : count << 4
   out.bytes[start] = written.mode | (kinds === 0 ? 0 : FLAG_KINDS) | countBits
   if (kinds === 0) {
@@ -89,6 +98,38 @@ export function encodeChunk(columns: SampleColumns, from: number, to: number, ou
     putMixed(columns, from, to, out)
   }
   putLength(out, lengthAt, body)
+}
+
+/** The newest times that were not regular, and how they were written: series of one target follow, which share them. */
+const again = {
+  t: new Float64Array(AGAIN_MAX),
+  count: 0,
+  mode: 0,
+  bytes: new Uint8Array(16 * AGAIN_MAX),
+  length: 0,
+}
+
+/** As `putTimes`, which sets `written`. */
+function putTimesAgain(t: Float64Array, from: number, count: number, bytes: Uint8Array, at: number): void {
+  if (count === again.count && areAgain(t, from, count)) {
+    for (let i = 0; i < again.length; i++) bytes[at + i] = again.bytes[i]
+    written.mode = again.mode
+    written.end = at + again.length
+    return
+  }
+  putTimes(t, from, count, bytes, at, written)
+  const length = written.end - at
+  if (written.mode === TIMES_REGULAR || count > AGAIN_MAX || length > again.bytes.length) return
+  for (let i = 0; i < count; i++) again.t[i] = t[from + i]
+  for (let i = 0; i < length; i++) again.bytes[i] = bytes[at + i]
+  again.count = count
+  again.mode = written.mode
+  again.length = length
+}
+
+function areAgain(t: Float64Array, from: number, count: number): boolean {
+  for (let i = 0; i < count; i++) if (t[from + i] !== again.t[i]) return false
+  return true
 }
 
 /** Writes the byte length in front of the body; moves the body when the place that was kept is too small. */
