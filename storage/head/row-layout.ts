@@ -23,8 +23,9 @@
  * one sample at time 0. Late sample: u32 next (older arrival), u32 stamp and kind, f64 value.
  *
  * A full row goes into the open chunk, which is written anew with it; an open chunk of OPEN_SAMPLES_MAX is closed;
- * MERGED_CHUNKS closed ones become one. So each sample is encoded about four times, in runs. In bulk, at the replay,
- * there is no open chunk, but more small ones are merged: half the work for more memory meanwhile.
+ * MERGED_CHUNKS closed ones become one. So each sample is encoded about four times, in runs. At the replay floats and
+ * stale markers wait outside of the row (bulk-rows.ts) and are encoded once; for histograms there is no open chunk then,
+ * but more small ones are merged: half the work for more memory meanwhile.
  *
  * How readers stay right. A staged sample is whole before the state that shows it is stored. All that moves sits
  * between two steps of the version, and a reader that saw the version move reads again; freed chunks are
