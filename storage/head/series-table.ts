@@ -209,14 +209,17 @@ export class SeriesTable {
     for (let i = 0; i < 4; i++) if (u32[hash + i] !== labels.hash[i]) return false
     const record = this.labelsIndex(index)
     if (u32[record] !== labels.count) return false
-    for (let i = 0; i < labels.count; i++) {
-      const pair = u32[record + 1 + i]
-      const { bytes, ends } = labels
-      const start = i === 0 ? 0 : ends[2 * i - 1] + 1
-      if (!this.symbols.equals(this.pairName(pair), bytes, start, ends[2 * i])) return false
-      if (!this.symbols.equals(this.pairValue(pair), bytes, ends[2 * i] + 1, ends[2 * i + 1])) return false
-    }
+    for (let i = 0; i < labels.count; i++) if (!this.isPair(u32[record + 1 + i], labels, i)) return false
     return true
+  }
+
+  /** Whether the pair is label `i`. */
+  protected isPair(pair: number, { bytes, ends }: LabelBytes, i: number): boolean {
+    const start = i === 0 ? 0 : ends[2 * i - 1] + 1
+    return (
+      this.symbols.equals(this.pairName(pair), bytes, start, ends[2 * i]) &&
+      this.symbols.equals(this.pairValue(pair), bytes, ends[2 * i] + 1, ends[2 * i + 1])
+    )
   }
 
   /** Puts the labels of a series into `into`, with the hash that is known. */
@@ -273,15 +276,12 @@ export class SeriesTableWriter extends SeriesTable {
     const recordAt = this.arena.allocate((labels.count + 2) >>> 1)
     const record = recordAt * 2
     u32[record] = labels.count
-    const { bytes, ends } = labels
-    let start = 0
+    // Series come target by target, so most labels are those that the one before has at the same place.
+    const before = index === 0 ? record : this.labelsIndex(index - 1)
+    const shared = index === 0 ? 0 : Math.min(labels.count, u32[before])
     for (let i = 0; i < labels.count; i++) {
-      const nameEnd = ends[2 * i]
-      const valueEnd = ends[2 * i + 1]
-      const name = this.symbols.intern(bytes, start, nameEnd, this.arena, this.owner)
-      const value = this.symbols.intern(bytes, nameEnd + 1, valueEnd, this.arena, this.owner)
-      u32[record + 1 + i] = this.internPair(name, value)
-      start = valueEnd + 1
+      const isSame = i < shared && this.isPair(u32[before + 1 + i], labels, i)
+      u32[record + 1 + i] = isSame ? u32[before + 1 + i] : this.internLabel(labels, i)
     }
     const row = this.series.at(index) * 2
     u32[row + LABELS_AT] = recordAt
@@ -294,6 +294,14 @@ export class SeriesTableWriter extends SeriesTable {
     Atomics.store(u32, this.root + SERIES_COUNT, index + 1)
     return index
   }
+
+  private internLabel({ bytes, ends }: LabelBytes, i: number): number {
+    const start = i === 0 ? 0 : ends[2 * i - 1] + 1
+    const name = this.symbols.intern(bytes, start, ends[2 * i], this.arena, this.owner)
+    const value = this.symbols.intern(bytes, ends[2 * i] + 1, ends[2 * i + 1], this.arena, this.owner)
+    return this.internPair(name, value)
+  }
+
   private internPair(name: number, value: number): number {
     const { u32 } = this.slab
     const found = this.findPair(name, value)
