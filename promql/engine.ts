@@ -7,7 +7,7 @@ import { StorageError } from '../storage/errors.ts'
 import type { Querier, Queryable, SeriesSet } from '../storage/interface.ts'
 import { compareLabels } from '../storage/model/labels.ts'
 import { Annotations } from './annotations.ts'
-import { checkRunning, type EndConditions, QueryError } from './errors.ts'
+import { checkRunning, type EndConditions, type QueryCost, QueryError } from './errors.ts'
 import { EvalContext } from './eval/context.ts'
 import { evaluatePlan } from './eval/result.ts'
 import { formatBytes, QueryMemory } from './memory.ts'
@@ -61,19 +61,12 @@ export interface QueryOptions {
 /** Thrown before any sample is read by a query that costs more than it was to cost; it may be run elsewhere. */
 export class HeavyQuery extends Error {}
 
-export interface QueryResult {
+export interface QueryResult extends QueryCost {
   readonly value: QueryValue
   /** The plan with its costs, a line a part. */
   readonly explain?: readonly string[]
   readonly warnings: string[]
   readonly infos: string[]
-  /** Milliseconds. Preparation is planning and the read of series, without parsing. */
-  readonly timings: { readonly prepareMs: number; readonly evalMs: number; readonly sortMs: number }
-  readonly samples: {
-    readonly totalQueryableSamples: number
-    readonly samplesRead: number
-    readonly peakSamples: number
-  }
 }
 
 interface Run {
@@ -82,6 +75,14 @@ interface Run {
   readonly steps: StepRange
   readonly options: QueryOptions
   readonly end: EndConditions
+}
+
+/** How far a run came, times on the clock of performance.now(). */
+interface Progress {
+  readonly beginMs: number
+  preparedMs?: number
+  evaluatedMs?: number
+  context?: EvalContext
 }
 
 export class Engine {
@@ -139,13 +140,29 @@ export class Engine {
   }
 
   private async run(queryable: Queryable, run: Run): Promise<QueryResult> {
-    const begin = performance.now()
+    const progress: Progress = { beginMs: performance.now() }
     const { steps, options } = run
     const lookbackMs = options.lookbackMs ?? this.options.lookbackMs
-    const { features } = this.options
     const defaultSubqueryStepMs = options.subqueryStepMs ?? this.options.defaultSubqueryStepMs
     const plan = prepare(run.expr, { ...steps, lookbackMs, defaultSubqueryStepMs })
-    checkRunning(run.end, 'query execution')
+    try {
+      checkRunning(run.end, 'query execution')
+      return await this.runPlan(queryable, run, plan, lookbackMs, progress)
+    } catch (error) {
+      if (error instanceof QueryError) error.cost = costOf(progress, performance.now())
+      throw error
+    }
+  }
+
+  private async runPlan(
+    queryable: Queryable,
+    run: Run,
+    plan: Plan,
+    lookbackMs: number,
+    progress: Progress,
+  ): Promise<QueryResult> {
+    const { options } = run
+    const { features } = this.options
     const querier = queryable.querier(plan.mint, plan.maxt)
     try {
       const series = await selectAll(querier, plan)
@@ -163,26 +180,37 @@ export class Engine {
       }
       const annotations = new Annotations(run.query)
       const context = new EvalContext(settings, annotations, series, { ...run.end, memory }, costs)
-      const prepared = performance.now()
+      progress.context = context
+      progress.preparedMs = performance.now()
       const unsorted = evaluate(context, plan, run)
-      const evaluated = performance.now()
+      progress.evaluatedMs = performance.now()
       const value = sortResult(unsorted)
-      const { totalQueryableSamples, samplesRead, peakSamples } = context
+      // What is not sorted takes no time for that.
+      const endMs = value === unsorted ? progress.evaluatedMs : performance.now()
       const explained = costs && { sizes, estimate: expected, costs, peakBytes: memory.peakBytes }
       return {
         value,
         explain: explained && explain(plan, explained),
         ...annotations.texts(),
-        timings: {
-          prepareMs: prepared - begin,
-          evalMs: evaluated - prepared,
-          sortMs: performance.now() - evaluated,
-        },
-        samples: { totalQueryableSamples, samplesRead, peakSamples },
+        ...costOf(progress, endMs),
       }
     } finally {
       querier.close()
     }
+  }
+}
+
+/** What a run that is over at `endMs` took. */
+function costOf({ beginMs, preparedMs, evaluatedMs, context }: Progress, endMs: number): QueryCost {
+  const prepared = preparedMs ?? endMs
+  const evaluated = evaluatedMs ?? endMs
+  return {
+    timings: { prepareMs: prepared - beginMs, evalMs: evaluated - prepared, sortMs: endMs - evaluated },
+    samples: {
+      totalQueryableSamples: context?.totalQueryableSamples ?? 0,
+      samplesRead: context?.samplesRead ?? 0,
+      peakSamples: context?.peakSamples ?? 0,
+    },
   }
 }
 

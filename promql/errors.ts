@@ -1,9 +1,22 @@
 /** Errors of a query, by the kinds of the HTTP API, with upstream's texts. */
 
+/** What a query took. */
+export interface QueryCost {
+  /** Milliseconds. Preparation is planning and the read of series, without parsing. */
+  readonly timings: { readonly prepareMs: number; readonly evalMs: number; readonly sortMs: number }
+  readonly samples: {
+    readonly totalQueryableSamples: number
+    readonly samplesRead: number
+    readonly peakSamples: number
+  }
+}
+
 export type QueryErrorType = 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'
 
 export class QueryError extends Error {
   readonly type: QueryErrorType
+  /** What the query had taken until then; undefined where it was not run at all. */
+  cost?: QueryCost
 
   constructor(type: QueryErrorType, message: string, options?: ErrorOptions) {
     super(message, options)
