@@ -8,6 +8,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname, totalmem } from 'node:os'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -22,8 +23,12 @@ import type { Flags } from './cli/flags.ts'
 import type { Config } from './config/model.ts'
 import type { ConfigManager } from './config/reload.ts'
 import { formatRetention, resolveRetention } from './config/retention.ts'
+import { QueryActivity } from './query/activity.ts'
+import { QueryJournal, readUnfinished } from './query/journal.ts'
 import { MeteredQueryService } from './query/metrics.ts'
 import { defaultThreadCount, QueryPool } from './query/pool.ts'
+import { LoggedQueryService } from './query/query-log.ts'
+import { isEngineRequest, type QueryService } from './query/request.ts'
 import { ScrapeManager } from './scrape/manager.ts'
 import { setReady } from './telemetry/metrics.ts'
 import { registerDatabase, StorageMetrics } from './telemetry/storage-metrics.ts'
@@ -97,16 +102,8 @@ export async function startServer({
   registerDatabase(registry, db)
 
   const engine = engineOptions(flags)
-  const pool = new QueryPool({
-    storageHandle: db.handle,
-    engine,
-    memoryBytes: flags.queryMemoryLimitBytes || Math.floor(memoryLimitBytes / 4),
-    maxConcurrency: flags.queryMaxConcurrency,
-    damage: () => db.damage.ofNoBlock(),
-    onDamage: (note) => db.damage.add(note),
-    onWorkerExit: (index) => releaseReader(db.handle, index),
-    onWorkerError: (thread, err) => log.error({ thread, err }, 'A query thread died and is replaced'),
-  })
+  const memoryBytes = flags.queryMemoryLimitBytes || Math.floor(memoryLimitBytes / 4)
+  const queries = startQueries({ flags, logger, registry }, db, engine, memoryBytes)
   const scrapeManager = new ScrapeManager({
     storage: db,
     logger,
@@ -115,11 +112,10 @@ export async function startServer({
     adjustTimestamps: flags.adjustTimestamps,
     timestampToleranceMs: flags.timestampToleranceMs,
   })
-  const queryService = new MeteredQueryService(pool, registry, flags.queryMaxConcurrency)
 
   let ports: number[] = []
   const api = createApi({
-    queryService,
+    queryService: queries.service,
     scrapeStatus: scrapeManager,
     getConfig: () => configManager.current,
     flags: flags.asMap(),
@@ -152,7 +148,8 @@ export async function startServer({
     setReady(registry, false)
     await front.close()
     await scrapeManager.stop()
-    await queryService.close()
+    await queries.service.close()
+    queries.journal?.close()
     await db.close()
   }
   try {
@@ -164,12 +161,18 @@ export async function startServer({
   for (const [i, address] of flags.listenAddresses.entries()) {
     log.info({ address, port: ports[i] }, 'Listening')
   }
+  configManager.subscribe('query_engine', ({ global }) => queries.log.setFile(global.queryLogFile))
   configManager.subscribe('scrape', (config) => scrapeManager.apply(config))
   configManager.subscribe('storage', async (config) => {
     db.setRetention(retention(config))
     db.setOutOfOrderWindow(config.storage.outOfOrderWindowMs)
   })
-  await configManager.applyCurrent()
+  try {
+    await configManager.applyCurrent()
+  } catch (error) {
+    await stop()
+    throw error
+  }
 
   db.ready().then(
     () => {
@@ -188,6 +191,64 @@ export async function startServer({
     },
   )
   return { port: ports[0], stop }
+}
+
+interface Queries {
+  /** Closes the pool and the log, but not the journal. */
+  service: QueryService
+  log: LoggedQueryService
+  journal: QueryJournal | undefined
+}
+
+/** The query threads, and around them who watches queries: activity, log, metrics. */
+function startQueries(
+  { flags, logger, registry }: Omit<ServerOptions, 'configManager'>,
+  db: Database,
+  engine: EngineOptions,
+  memoryBytes: number,
+): Queries {
+  const log = logger.child({ source: 'server.ts' })
+  const journal = openJournal(join(flags.storagePath, 'narthex', 'queries.active'), log)
+  const pool = new QueryPool({
+    storageHandle: db.handle,
+    engine,
+    memoryBytes,
+    maxConcurrency: flags.queryMaxConcurrency,
+    damage: () => db.damage.ofNoBlock(),
+    onDamage: (note) => db.damage.add(note),
+    onWorkerExit: (index) => releaseReader(db.handle, index),
+    onWorkerError: (thread, err) => log.error({ thread, err }, 'A query thread died and is replaced'),
+    onStart: (thread, request) => {
+      if (isEngineRequest(request)) journal?.begin(thread, request.query)
+      activity.start(request)
+    },
+    onEnd: (thread, request) => {
+      journal?.end(thread)
+      activity.end(request)
+    },
+  })
+  const activity = new QueryActivity(pool, (request) => pool.cancel(request))
+  const queryLog = new LoggedQueryService(activity, registry, logger)
+  const service = new MeteredQueryService(queryLog, registry, flags.queryMaxConcurrency)
+  return { service, log: queryLog, journal }
+}
+
+/**
+ * Says which queries ran when the last process died, and begins anew. Requires: the storage is open, so that the file is
+ * no other process'. A server without that file is still one.
+ */
+function openJournal(path: string, logger: Logger): QueryJournal | undefined {
+  const log = logger.child({ component: 'activeQueryTracker' })
+  try {
+    const unfinished = readUnfinished(path)
+    if (unfinished !== undefined) log.info(unfinished, "These queries didn't finish in prometheus' last run:")
+    return new QueryJournal(path, defaultThreadCount(), (err) =>
+      log.error({ file: path, err }, 'Running queries are no longer noted'),
+    )
+  } catch (err) {
+    log.error({ file: path, err }, 'Error opening query log file')
+    return undefined
+  }
 }
 
 function engineOptions(flags: Flags): EngineOptions {

@@ -125,7 +125,19 @@ function readCall(request: FastifyRequest, signal: AbortSignal): ApiCall {
   const form = request.body instanceof Form ? request.body : new Form()
   form.addEncoded(encoded)
   const { name = '' } = request.params as { name?: string }
-  return { form, urlForm, name, signal }
+  const origin = {
+    clientIp: clientIp(request),
+    method: request.method,
+    path: mark < 0 ? url : url.slice(0, mark),
+    headers: request.headers,
+  }
+  return { form, urlForm, name, signal, origin }
+}
+
+/** A socket that takes both families shows addresses of IPv4 as mapped ones. */
+function clientIp(request: FastifyRequest): string {
+  const address = request.raw.socket.remoteAddress ?? ''
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
 }
 
 /** The memory of a larger body is given back when it was sent. */

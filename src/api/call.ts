@@ -1,4 +1,5 @@
 /** One call of an API endpoint: what its handler is given, and what it gives back. */
+import type { QueryOrigin } from '../query/request.ts'
 import type { Form } from './form.ts'
 import type { Method } from './router.ts'
 
@@ -11,6 +12,7 @@ export interface ApiCall {
   name: string
   /** Aborted when the client goes away. */
   signal: AbortSignal
+  origin: QueryOrigin
 }
 
 export interface ApiAnswer {

@@ -83,7 +83,7 @@ function labelValuesRequest(form: Form, escapedName: string): QueryRequest {
 export function queryEndpoints(dependencies: Dependencies): ApiEndpoint[] {
   const endpoint = (path: string, request: (call: ApiCall) => QueryRequest): ApiEndpoint => ({
     path,
-    handle: (call) => run(dependencies, request(call), call.signal),
+    handle: (call) => run(dependencies, request(call), call),
   })
   return [
     endpoint('/query', ({ form }) => instantRequest(form, dependencies)),
@@ -112,9 +112,9 @@ function formatQuery(query: string, features: EngineFeatures): ApiAnswer {
 async function run(
   { queryService, logger }: Dependencies,
   request: QueryRequest,
-  signal: AbortSignal,
+  { signal, origin }: ApiCall,
 ): Promise<ApiAnswer> {
-  const { status, body, fault } = await queryService.run(request, signal)
+  const { status, body, fault } = await queryService.run(request, signal, origin)
   if (fault !== undefined) logger.error({ err: fault, request: JSON.stringify(request) }, 'A query met a bug')
   return { status, body }
 }

@@ -62,7 +62,7 @@ export function readGlobal(reading: Reading, node: Node | undefined, options: Gl
     ...readLimits(section, NO_LIMITS),
     scrapeProtocols: protocols ?? DEFAULT_SCRAPE_PROTOCOLS,
     externalLabels: readExternalLabels(reading, section.value('external_labels'), validation, options.lookup),
-    queryLogFile: '',
+    queryLogFile: options.resolvePath(section.string('query_log_file') ?? ''),
     scrapeFailureLogFile: options.resolvePath(section.string('scrape_failure_log_file') ?? ''),
     metricNameValidationScheme: validation,
     metricNameEscapingScheme: escaping ?? (validation === 'legacy' ? 'underscores' : 'allow-utf-8'),

@@ -61,11 +61,7 @@ export const GLOBAL_KEYS = [
 ]
 
 /** Of `global`: known, refused when they say something; false says nothing. */
-export const UNBUILT_GLOBAL_KEYS = [
-  'convert_classic_histograms_to_nhcb',
-  'query_log_file',
-  'scrape_native_histograms',
-]
+export const UNBUILT_GLOBAL_KEYS = ['convert_classic_histograms_to_nhcb', 'scrape_native_histograms']
 
 export const SCRAPE_KEYS = [
   ...SHARED_KEYS,

@@ -31,7 +31,7 @@ import type {
   RangeRequest,
   SeriesRequest,
 } from './request.ts'
-import { apiErrorResponse } from './response.ts'
+import { apiErrorResponse, executionFailure } from './response.ts'
 import { parseSelectors } from './selectors.ts'
 import { statisticsOf } from './statistics.ts'
 
@@ -116,6 +116,7 @@ export class QueryExecutor {
       timings: { ...timings, queueMs },
       samplesQueryable: samples.totalQueryableSamples,
       samplesRead: samples.samplesRead,
+      peakSamples: samples.peakSamples,
     }
   }
 
@@ -268,7 +269,7 @@ function requestWarnings({ stats }: InstantRequest | RangeRequest, isTruncated: 
 
 function labelResponse(body: Uint8Array<ArrayBuffer>, queueMs: number): QueryResponse {
   const timings = { queueMs, prepareMs: 0, evalMs: 0, sortMs: 0 }
-  return { status: 200, body, timings, samplesQueryable: 0, samplesRead: 0 }
+  return { status: 200, body, timings, samplesQueryable: 0, samplesRead: 0, peakSamples: 0 }
 }
 
 /** The answer to an error, by its class. */
@@ -281,18 +282,25 @@ function failure(error: unknown, queueMs: number, query: string): QueryResponse 
   ) {
     return apiErrorResponse(notReady(), queueMs)
   }
-  if (error instanceof QueryError) {
-    const isQuery = error.type === 'bad_data'
-    const apiError = isQuery
-      ? invalidParameter('query', error.message)
-      : new ApiError(error.type, error.message)
-    apiError.hint = hintFor(error.message, query)
-    return apiErrorResponse(apiError, queueMs)
-  }
+  if (error instanceof QueryError) return queryFailure(error, queueMs, query)
   const { message, stack } = error as Error
-  if (error instanceof StorageError) return apiErrorResponse(new ApiError('execution', message), queueMs)
+  if (error instanceof StorageError) return executionFailure(message, queueMs)
+  return { ...executionFailure(`unexpected error: ${message}`, queueMs), fault: stack }
+}
+
+function queryFailure(error: QueryError, queueMs: number, query: string): QueryResponse {
+  const { type, message, cost } = error
+  const apiError = type === 'bad_data' ? invalidParameter('query', message) : new ApiError(type, message)
+  apiError.hint = hintFor(message, query)
+  const response = apiErrorResponse(apiError, queueMs)
+  if (cost === undefined) return response
+  const { totalQueryableSamples, samplesRead, peakSamples } = cost.samples
   return {
-    ...apiErrorResponse(new ApiError('execution', `unexpected error: ${message}`), queueMs),
-    fault: stack,
+    ...response,
+    timings: { ...cost.timings, queueMs },
+    samplesQueryable: totalQueryableSamples,
+    samplesRead,
+    peakSamples,
+    error: message,
   }
 }

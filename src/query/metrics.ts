@@ -1,15 +1,26 @@
 /** The engine's metrics, around whatever runs the queries. */
-import { Counter, Gauge, type Registry, Summary } from 'prom-client'
-import type { QueryRequest, QueryResponse, QueryService } from './request.ts'
+import { Counter, Gauge, Histogram, type Registry, Summary } from 'prom-client'
+import {
+  isEngineRequest,
+  type QueryOrigin,
+  type QueryRequest,
+  type QueryResponse,
+  type QueryService,
+} from './request.ts'
 
 /** Quantiles are over the last ten minutes. */
 const MAX_AGE_SECONDS = 600
 const AGE_BUCKETS = 5
 
+/** Parts of a query's time. */
+const SLICES = ['queue_time', 'prepare_time', 'inner_eval', 'result_sort'] as const
+type Slice = (typeof SLICES)[number]
+
 export class MeteredQueryService implements QueryService {
   private readonly service: QueryService
   private readonly current: Gauge
   private readonly duration: Summary<'slice'>
+  private readonly durationHistogram: Histogram<'slice'>
   private readonly samples: Counter
   private readonly samplesRead: Counter
 
@@ -27,11 +38,6 @@ export class MeteredQueryService implements QueryService {
       help: 'The max number of concurrent queries.',
       registers,
     }).set(maxConcurrency)
-    new Gauge({
-      name: 'prometheus_engine_query_log_enabled',
-      help: 'State of the query log.',
-      registers,
-    }).set(0)
     this.duration = new Summary({
       name: 'prometheus_engine_query_duration_seconds',
       help: 'Query timings',
@@ -41,24 +47,31 @@ export class MeteredQueryService implements QueryService {
       ageBuckets: AGE_BUCKETS,
       registers,
     })
+    this.durationHistogram = new Histogram({
+      name: 'prometheus_engine_query_duration_histogram_seconds',
+      help: 'The duration of various parts of PromQL query execution.',
+      labelNames: ['slice'],
+      buckets: [0.01, 0.1, 1, 10],
+      registers,
+    })
+    for (const slice of SLICES) this.durationHistogram.zero({ slice })
     this.samples = new Counter({
       name: 'prometheus_engine_query_samples_total',
-      help: 'The total number of samples loaded by all queries.',
+      help: 'The total number of samples loaded by all queries (full window per step for range-vector).',
       registers,
     })
     this.samplesRead = new Counter({
       name: 'prometheus_engine_query_samples_read_total',
-      help: 'The total number of samples read from storage by all queries.',
+      help: 'The total number of samples read by all queries (only new points per step for range-vector).',
       registers,
     })
   }
 
-  async run(request: QueryRequest, signal?: AbortSignal): Promise<QueryResponse> {
-    // The metrics are about PromQL; label queries don't go through the engine.
-    if (request.kind !== 'instant' && request.kind !== 'range') return this.service.run(request, signal)
+  async run(request: QueryRequest, signal?: AbortSignal, origin?: QueryOrigin): Promise<QueryResponse> {
+    if (!isEngineRequest(request)) return this.service.run(request, signal, origin)
     this.current.inc()
     try {
-      const response = await this.service.run(request, signal)
+      const response = await this.service.run(request, signal, origin)
       this.observe(response)
       return response
     } finally {
@@ -71,14 +84,17 @@ export class MeteredQueryService implements QueryService {
   }
 
   private observe({ timings, samplesQueryable, samplesRead }: QueryResponse): void {
-    this.duration.observe({ slice: 'queue_time' }, timings.queueMs / 1000)
-    // A query that failed before its evaluation, in parsing or in the queue, has the first slice only.
-    if (timings.evalMs > 0) {
-      this.duration.observe({ slice: 'prepare_time' }, timings.prepareMs / 1000)
-      this.duration.observe({ slice: 'inner_eval' }, timings.evalMs / 1000)
-      this.duration.observe({ slice: 'result_sort' }, timings.sortMs / 1000)
-    }
+    this.observeSlice('queue_time', timings.queueMs)
+    // Only what the query came to: one with an error may lack all, and most results are not sorted.
+    if (timings.prepareMs > 0) this.observeSlice('prepare_time', timings.prepareMs)
+    if (timings.evalMs > 0) this.observeSlice('inner_eval', timings.evalMs)
+    if (timings.sortMs > 0) this.observeSlice('result_sort', timings.sortMs)
     this.samples.inc(samplesQueryable)
     this.samplesRead.inc(samplesRead)
+  }
+
+  private observeSlice(slice: Slice, ms: number): void {
+    this.duration.observe({ slice }, ms / 1000)
+    this.durationHistogram.observe({ slice }, ms / 1000)
   }
 }

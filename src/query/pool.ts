@@ -19,7 +19,13 @@ import { MEMORY_CELLS } from '../../promql/memory.ts'
 import type { StorageHandle } from '../../storage/attach.ts'
 import type { DamageNote } from '../../storage/damage.ts'
 import type { QueryRequest, QueryResponse, QueryService } from './request.ts'
-import { canceledResponse, closedResponse, errorResponse, queueTimeoutResponse } from './response.ts'
+import {
+  canceledResponse,
+  closedResponse,
+  errorResponse,
+  executionFailure,
+  queueTimeoutResponse,
+} from './response.ts'
 import type { FromWorker, ToWorker, WorkerMemory, WorkerSetup } from './worker.ts'
 
 export interface QueryPoolOptions {
@@ -43,6 +49,12 @@ export interface QueryPoolOptions {
   onWorkerExit?(workerIndex: number): void
   /** Called with what ended a thread that was not told to end. */
   onWorkerError?(workerIndex: number, error: Error): void
+  /**
+   * Called when a thread was given a request, and when it has it no more: the request is answered then, or (where it
+   * was too much for the light lane) waits again. Neither may throw, or take long: queries wait for them.
+   */
+  onStart?(workerIndex: number, request: QueryRequest): void
+  onEnd?(workerIndex: number, request: QueryRequest): void
   /** What is lost of all but the blocks now: queries are warned of it. */
   damage?(): readonly DamageNote[]
   /** A thread met damage on the disk. */
@@ -82,6 +94,7 @@ interface Job {
   isGated: boolean
   /** Nobody waits for the answer any more. */
   isAborted: boolean
+  abort(): void
   /** Ends the job; the first answer counts. */
   answer(response: QueryResponse): void
   /** The thread that runs it; undefined while it waits. */
@@ -127,6 +140,13 @@ export class QueryPool implements QueryService {
     return new Promise((resolve) => this.enqueue(request, signal, resolve))
   }
 
+  /** As if whoever sent this very request had gone away; one that is answered already is not touched. */
+  cancel(request: QueryRequest): void {
+    const isIt = (job: Job | undefined) => job?.request === request
+    const job = this.queue.find(isIt) ?? this.threads.find((thread) => isIt(thread?.job))?.job
+    job?.abort()
+  }
+
   /** Cancels what waits and what runs, and ends the threads; resolves when all are gone. */
   async close(): Promise<void> {
     this.isClosed = true
@@ -163,6 +183,7 @@ export class QueryPool implements QueryService {
       timeoutMs,
       isGated,
       thread: undefined,
+      abort: onAbort,
       answer: (response) => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', onAbort)
@@ -221,6 +242,8 @@ export class QueryPool implements QueryService {
     const workMax = this.isLight(thread.index) ? LIGHT_WORK : undefined
     const damage = this.options.damage?.() ?? []
     thread.worker.postMessage({ request: job.request, queueMs, damage, workMax } satisfies ToWorker)
+    // Behind the message: the thread wakes up meanwhile.
+    this.options.onStart?.(thread.index, job.request)
   }
 
   /** Takes the job from its thread, so that both are free. */
@@ -228,6 +251,7 @@ export class QueryPool implements QueryService {
     const { job } = thread
     thread.job = undefined
     if (job?.isGated) this.gatedRunning--
+    if (job !== undefined) this.options.onEnd?.(thread.index, job.request)
     this.armIdle(thread)
     return job
   }
@@ -355,7 +379,8 @@ export class QueryPool implements QueryService {
 /** Running out of memory is the query's doing, anything else is a bug of ours. */
 function deathResponse(error: Error & { code?: string }): QueryResponse {
   if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return errorResponse('execution', 'query needs more memory than a query thread may have')
+    return executionFailure('query needs more memory than a query thread may have')
   }
-  return errorResponse('internal', `query thread died: ${error.message}`)
+  const message = `query thread died: ${error.message}`
+  return { ...errorResponse('internal', message), error: message }
 }

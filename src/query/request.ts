@@ -75,6 +75,11 @@ export type QueryRequest =
   | LabelValuesRequest
   | HeadStatusRequest
 
+/** Whether it is PromQL: label queries don't go through the engine. */
+export function isEngineRequest(request: QueryRequest): request is InstantRequest | RangeRequest {
+  return request.kind === 'instant' || request.kind === 'range'
+}
+
 /** An API answer, envelope and all, ready to be sent. */
 export interface QueryResponse {
   /** HTTP status. */
@@ -86,13 +91,27 @@ export interface QueryResponse {
   /** For the engine's metrics: samples that the steps' windows cover together, and samples read from storage. */
   samplesQueryable: number
   samplesRead: number
+  /** Most samples that the evaluation held at once. */
+  peakSamples: number
+  /** What ended a query that was being run, for the query log. One that never came so far has none. */
+  error?: string
   /** A bug of ours met on the way, with its stack, for the log. */
   fault?: string
+}
+
+/** Who asked. It stays in the main thread. */
+export interface QueryOrigin {
+  clientIp: string
+  method: string
+  /** Of the URL, without its parameters. */
+  path: string
+  /** Of the HTTP request, names in lower case. */
+  headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
 /** Runs requests: in this thread (tests, embedding) or in query threads (the server). */
 export interface QueryService {
   /** Never rejects for what the request asks; an aborted signal cancels the query and answers 499. */
-  run(request: QueryRequest, signal?: AbortSignal): Promise<QueryResponse>
+  run(request: QueryRequest, signal?: AbortSignal, origin?: QueryOrigin): Promise<QueryResponse>
   close(): Promise<void>
 }

@@ -12,11 +12,17 @@ export function apiErrorResponse(error: ApiError, queueMs = 0): QueryResponse {
     timings: { ...NO_TIMINGS, queueMs },
     samplesQueryable: 0,
     samplesRead: 0,
+    peakSamples: 0,
   }
 }
 
 export function errorResponse(type: ApiErrorType, message: string, queueMs = 0): QueryResponse {
   return apiErrorResponse(new ApiError(type, message), queueMs)
+}
+
+/** A query that failed while it was run. */
+export function executionFailure(message: string, queueMs = 0): QueryResponse {
+  return { ...errorResponse('execution', message, queueMs), error: message }
 }
 
 /** The client went away while the request waited. */

@@ -1,9 +1,9 @@
-/** What `stats=true` shows of a query. */
-import type { QueryResult } from '../../promql/engine.ts'
+/** What `stats=true` and the query log show of a query. */
+import type { QueryCost } from '../../promql/errors.ts'
 import type { QueryStatistics } from './json-writer.ts'
 
 /** `queueMs`: how long the query waited for a thread. */
-export function statisticsOf({ timings, samples }: QueryResult, queueMs: number): QueryStatistics {
+export function statisticsOf({ timings, samples }: QueryCost, queueMs: number): QueryStatistics {
   const { prepareMs, evalMs, sortMs } = timings
   const evalTotalMs = prepareMs + evalMs + sortMs
   return {

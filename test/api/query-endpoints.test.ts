@@ -219,6 +219,30 @@ describe('a call that ends early', () => {
   })
 })
 
+describe('who asked', () => {
+  it.each([
+    ['127.0.0.1', '127.0.0.1'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['fe80::1', 'fe80::1'],
+  ])('from %s goes with the query as %s', async (remoteAddress, clientIp) => {
+    const seen: unknown[] = []
+    const queryService: QueryService = {
+      run: async (_request, _signal, origin) => {
+        seen.push(origin)
+        return errorResponse('execution', 'x')
+      },
+      close: async () => {},
+    }
+    const prefixed = await startApi({ queryService, routePrefix: '/prom' })
+    const headers = { 'x-dashboard-uid': 'd' }
+    await prefixed.inject({ method: 'POST', url: '/prom/api/v1/query?query=x', headers, remoteAddress })
+    await prefixed.close()
+    expect(seen).toEqual([
+      { clientIp, method: 'POST', path: '/prom/api/v1/query', headers: expect.objectContaining(headers) },
+    ])
+  })
+})
+
 describe('around the answers', () => {
   const inject = (options: InjectOptions) => app.inject(options)
 

@@ -309,6 +309,7 @@ describe('a bug', () => {
       timings,
       samplesQueryable: 0,
       samplesRead: 0,
+      peakSamples: 0,
       fault: 'the stack of it',
     }
     const api = await startApi({ queryService: failing(async () => response) })

@@ -209,8 +209,8 @@ const rows = [
   },
   { text: 'rule_files: [a.yml]', want: [`1:1: rule_files is not supported yet, ${SKIP}`] },
   {
-    text: 'global: {query_log_file: q}',
-    want: [`1:26: global.query_log_file is not supported yet, ${SKIP}`],
+    text: 'global: {convert_classic_histograms_to_nhcb: true}',
+    want: [`1:46: global.convert_classic_histograms_to_nhcb is not supported yet, ${SKIP}`],
   },
   {
     text: job('tls_config: {ca_file: x}'),

@@ -354,11 +354,13 @@ scrape_configs:
 describe('paths', () => {
   it('are relative to the folder of the file', () => {
     const text =
-      'global: {scrape_failure_log_file: fail.log}\nscrape_configs: [{job_name: a}, {job_name: b, scrape_failure_log_file: /abs}]'
+      'global: {scrape_failure_log_file: fail.log, query_log_file: q.log}\nscrape_configs: [{job_name: a}, {job_name: b, scrape_failure_log_file: /abs}]'
     const config = load(text, { fileName: '/etc/prometheus/prometheus.yml' })
     expect(config.scrapeConfigs.map(({ scrapeFailureLogFile }) => scrapeFailureLogFile)).toEqual([
       '/etc/prometheus/fail.log',
       '/abs',
     ])
+    expect(config.global.queryLogFile).toBe('/etc/prometheus/q.log')
+    expect(config.yaml).toContain('query_log_file: /etc/prometheus/q.log')
   })
 })

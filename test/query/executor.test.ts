@@ -251,6 +251,22 @@ describe('failures', () => {
     expect(response.fault).toBeUndefined()
   })
 
+  it('tells what a query had taken until it failed, and nothing where it was not run', async () => {
+    const small = new QueryExecutor({ ...ENGINE, maxSamples: 3 }, attachStorage(FIXTURE_HANDLE, 0))
+    const failed = await small.execute(range('rate(fixture[1m])'), { cancel: notCanceled, queueMs: 7 })
+    expect(failed.error).toBe('query processing would load too many samples into memory in query execution')
+    expect(failed.timings.queueMs).toBe(7)
+    expect(failed.timings.prepareMs).toBeGreaterThan(0)
+    expect(failed.timings.evalMs).toBeGreaterThan(0)
+    const bug = await run(instant('bug'))
+    expect(bug.error).toBe('unexpected error: nobody expects this')
+    for (const request of [instant('sum('), range('fixture[1m]'), instant('fixture[1m] offset (0 / 0)')]) {
+      const response = await run(request)
+      expect(response.status, request.query).toBe(400)
+      expect(response.error, request.query).toBeUndefined()
+    }
+  })
+
   it('too many samples', async () => {
     const small = new QueryExecutor({ ...ENGINE, maxSamples: 3 }, attachStorage(FIXTURE_HANDLE, 0))
     const response = await small.execute(instant('fixture'), { cancel: notCanceled, queueMs: 0 })

@@ -12,6 +12,7 @@ const ANSWER: QueryResponse = {
   timings: { queueMs: 1000, prepareMs: 2000, evalMs: 3000, sortMs: 0 },
   samplesQueryable: 30,
   samplesRead: 20,
+  peakSamples: 20,
 }
 
 describe('metrics of the engine', () => {
@@ -36,12 +37,15 @@ describe('metrics of the engine', () => {
     for (const line of [
       'prometheus_engine_queries 0',
       'prometheus_engine_queries_concurrent_max 20',
-      'prometheus_engine_query_log_enabled 0',
       'prometheus_engine_query_duration_seconds_count{slice="queue_time"} 2',
       'prometheus_engine_query_duration_seconds_sum{slice="queue_time"} 1.5',
       'prometheus_engine_query_duration_seconds_count{slice="inner_eval"} 1',
       'prometheus_engine_query_duration_seconds_sum{slice="prepare_time"} 2',
       'prometheus_engine_query_duration_seconds{quantile="0.99",slice="inner_eval"} 3',
+      'prometheus_engine_query_duration_histogram_seconds_bucket{le="1",slice="queue_time"} 2',
+      'prometheus_engine_query_duration_histogram_seconds_bucket{le="0.1",slice="queue_time"} 0',
+      'prometheus_engine_query_duration_histogram_seconds_sum{slice="prepare_time"} 2',
+      'prometheus_engine_query_duration_histogram_seconds_count{slice="result_sort"} 0',
       'prometheus_engine_query_samples_total 30',
       'prometheus_engine_query_samples_read_total 20',
     ]) {
