@@ -4,10 +4,10 @@ import { QueryError } from '../errors.ts'
 import { quantile } from '../functions/quantile.ts'
 import type { AggregateNode } from '../plan/plan.ts'
 import { formatFloatShort } from '../syntax/go-format.ts'
-import { ABSENT, Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
+import { ABSENT, type Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import { groupSeries } from './aggregate.ts'
 import type { EvalContext } from './context.ts'
-import { MaterializedOperator, type Operator } from './operator.ts'
+import { drain, MaterializedOperator, type Operator } from './operator.ts'
 import type { Scalar } from './scalar.ts'
 
 /** The greatest float below 2^63, as upstream has it, rounded. */
@@ -36,9 +36,12 @@ export function aggregateQuantile(node: AggregateNode, input: Operator, phi: Sca
   const { context, frame } = input
   const place = node.expr.param!
   const { low, high, hasNaN } = extremes(phi.values)
+  // Beside NaN nothing is larger or smaller.
   if (hasNaN) context.annotations.invalidQuantile(Number.NaN, place)
-  if (high > 1) context.annotations.invalidQuantile(high, place)
-  if (low < 0) context.annotations.invalidQuantile(low, place)
+  else {
+    if (high > 1) context.annotations.invalidQuantile(high, place)
+    if (low < 0) context.annotations.invalidQuantile(low, place)
+  }
 
   const { labels, groupOf } = groupSeries(node, input)
   const drops = new Uint8Array(labels.length)
@@ -149,11 +152,11 @@ class BestHeap {
   }
 }
 
-/** k at each step as a whole number of at most `limit`. Undefined where no k is at least 1. */
+/** k at each step as a whole number of at most `limit`. Undefined where none is at least 1. Throws QueryError where one is NaN. */
 function checkedCounts(k: Scalar, limit: number): Float64Array | undefined {
   const { low, high, hasNaN } = extremes(k.values)
-  if (high < 1) return undefined
   if (hasNaN) throw new QueryError('execution', 'Parameter value is NaN')
+  if (high < 1) return undefined
   if (low <= -(2 ** 63)) throw overflow(low, 'underflows')
   if (high >= INT64_MAX) throw overflow(high, 'overflows')
   return k.values.map((value) => Math.min(Math.trunc(value), limit))
@@ -195,11 +198,8 @@ export function aggregateSelection(node: AggregateNode, input: Operator, k: Scal
         selected.drops.push(input.drops[members[m]])
       }
     }
-  } else {
-    const column = new Column(frame.count)
-    for (let i = 0; i < input.size; i++) input.fill(i, column)
-  }
-  input.release()
+    input.release()
+  } else drain(input)
   k.release()
   const drops = Uint8Array.from(selected.drops)
   return new MaterializedOperator(context, frame, selected.labels, selected.columns, drops)

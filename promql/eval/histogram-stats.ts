@@ -1,7 +1,7 @@
 /**
  * Histograms of which only count and sum are wanted.
  *
- * Their buckets go, but first they tell where the counter began anew: every histogram that does not say it gets a hint.
+ * Their buckets and bounds go, but first they tell where the counter began anew: every histogram that does not say it gets a hint.
  * Source: Prometheus promql/histogram_stats_iterator.go. Upstream does it to save memory; it is done here since it shows: in
  * the hints, and so in warnings, and in the size of samples.
  */
@@ -15,9 +15,9 @@ export function reduceToStats(samples: SampleColumns): void {
   for (let i = 0; i < length; i++) {
     if (!isHistogramKind(kind[i])) continue
     const histogram = histograms[v[i]]
-    const { count, sum, schema, customValues } = histogram
+    const { count, sum, schema } = histogram
     const counterResetHint = hintOf(histogram, previous)
-    histograms[v[i]] = { ...EMPTY_HISTOGRAM, counterResetHint, count, sum, schema, customValues }
+    histograms[v[i]] = { ...EMPTY_HISTOGRAM, counterResetHint, count, sum, schema }
     previous = histogram
   }
 }

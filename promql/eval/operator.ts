@@ -88,6 +88,13 @@ export abstract class Operator {
   }
 }
 
+/** Evaluates an operator for what it counts, tells and refuses; nobody wants its series. */
+export function drain(operator: Operator): void {
+  const column = new Column(operator.frame.count)
+  for (let i = 0; i < operator.size; i++) operator.fill(i, column)
+  operator.release()
+}
+
 /** Series whose columns are all worked out; `fill` copies. */
 export class MaterializedOperator extends Operator {
   private columns: readonly (Column | undefined)[]

@@ -113,11 +113,8 @@ export class Aggregation {
     const hasNaN = this.params.some(Number.isNaN)
     const start = param === null ? 0 : unparenthesized(param).start
     if (op === 'topk' || op === 'bottomk' || op === 'limitk') {
-      if (!hasNaN && max < 1) return true
-      if (hasNaN) {
-        if (this.params.every((value) => !(value >= 1))) throw new UndefinedResult('k is NaN or less than 1')
-        throw new InterpreterError('Parameter value is NaN')
-      }
+      if (hasNaN) throw new InterpreterError('Parameter value is NaN')
+      if (max < 1) return true
       if (min <= -INT64_MAX)
         throw new InterpreterError(`Scalar value ${formatFloatShort(min)} underflows int64`)
       if (max >= INT64_MAX)
@@ -131,8 +128,10 @@ export class Aggregation {
     }
     if (op === 'quantile') {
       if (hasNaN) this.warnQuantile(Number.NaN, start)
-      if (max > 1) this.warnQuantile(max, start)
-      if (min < 0) this.warnQuantile(min, start)
+      else {
+        if (max > 1) this.warnQuantile(max, start)
+        if (min < 0) this.warnQuantile(min, start)
+      }
     }
     return false
   }

@@ -114,7 +114,8 @@ describe('NaN', () => {
 
 describe('parameters', () => {
   it.each([
-    { query: 'topk(NaN, m) or topk(scalar(m{job="y"}), m)', error: undefined },
+    { query: 'topk(scalar(m{job="y"}), m)', error: undefined },
+    { query: 'topk(NaN, m)', error: 'Parameter value is NaN' },
     { query: 'topk(1e30, m)', error: 'Scalar value 1e+30 overflows int64' },
     { query: 'count_values("", m)', error: 'invalid label name ""' },
   ])('$query', async ({ query, error }) => {
@@ -122,7 +123,7 @@ describe('parameters', () => {
     else await expect(instant(storage, query, 0)).rejects.toThrow(error)
   })
 
-  it('k is looked at step by step, but NaN anywhere is an error once any k counts', async () => {
+  it('k is looked at step by step, but NaN anywhere is an error', async () => {
     const ks = await storageOf([
       series('k', {}, [0, 1, 2]),
       series('m', { i: '1' }, [1, 1, 1]),
@@ -135,6 +136,7 @@ describe('parameters', () => {
     expect(await range(ks, 'topk(scalar(k), m)', 120_000)).toStrictEqual(want)
     expect(await range(ks, 'topk(scalar(k) - 5, m)', 120_000)).toStrictEqual([])
     await expect(range(ks, 'topk(scalar(k > 0), m)', 120_000)).rejects.toThrow('Parameter value is NaN')
+    await expect(range(ks, 'topk(scalar(k > 1) - 5, m)', 120_000)).rejects.toThrow('Parameter value is NaN')
   })
 
   it('of quantile are warned of', async () => {
@@ -143,6 +145,19 @@ describe('parameters', () => {
     expect(rowsOf(result)).toStrictEqual([['{}', Infinity]])
     const text = 'PromQL warning: quantile value should be between 0 and 1, got 1.5 (1:10)'
     expect(result.warnings).toStrictEqual([text])
+  })
+
+  it('of quantile that are NaN at any step leave no other to be warned of', async () => {
+    const result = await newEngine().rangeQuery(
+      storage,
+      'quantile(time() ^ -1 * 0 + 2, m)',
+      0,
+      60_000,
+      60_000,
+    )
+    expect(result.warnings).toStrictEqual([
+      'PromQL warning: quantile value should be between 0 and 1, got NaN (1:10)',
+    ])
   })
 })
 
