@@ -29,6 +29,8 @@ export interface EngineFeatures extends ParseOptions {
   readonly typeAndUnitLabels?: boolean
   /** Start timestamps of samples tell resets, and are what start_timestamp() gives. */
   readonly startTimestamps?: boolean
+  /** Queries may ask for the counts of samples a step. */
+  readonly perStepStats?: boolean
 }
 
 export interface EngineOptions {
@@ -54,6 +56,8 @@ export interface QueryOptions {
   readonly memory?: QueryMemory
   /** Above this estimate (units of some nanoseconds) the query is not run: HeavyQuery. */
   readonly workMax?: number
+  /** Asks for counts of samples a step; nothing without the feature of this name. */
+  readonly perStepStats?: boolean
   /** Asks for `QueryResult.explain`. */
   readonly explain?: boolean
 }
@@ -144,12 +148,13 @@ export class Engine {
     const { steps, options } = run
     const lookbackMs = options.lookbackMs ?? this.options.lookbackMs
     const defaultSubqueryStepMs = options.subqueryStepMs ?? this.options.defaultSubqueryStepMs
-    const plan = prepare(run.expr, { ...steps, lookbackMs, defaultSubqueryStepMs })
+    const perStepStats = (this.options.features.perStepStats && options.perStepStats) ?? false
+    const plan = prepare(run.expr, { ...steps, lookbackMs, defaultSubqueryStepMs, perStepStats })
     try {
       checkRunning(run.end, 'query execution')
       return await this.runPlan(queryable, run, plan, lookbackMs, progress)
     } catch (error) {
-      if (error instanceof QueryError) error.cost = costOf(progress, performance.now())
+      if (error instanceof QueryError) error.cost = costOf(progress, plan, steps, performance.now())
       throw error
     }
   }
@@ -192,7 +197,7 @@ export class Engine {
         value,
         explain: explained && explain(plan, explained),
         ...annotations.texts(),
-        ...costOf(progress, endMs),
+        ...costOf(progress, plan, run.steps, endMs),
       }
     } finally {
       querier.close()
@@ -201,15 +206,22 @@ export class Engine {
 }
 
 /** What a run that is over at `endMs` took. */
-function costOf({ beginMs, preparedMs, evaluatedMs, context }: Progress, endMs: number): QueryCost {
+function costOf(
+  { beginMs, preparedMs, evaluatedMs, context }: Progress,
+  { root }: Plan,
+  steps: StepRange,
+  endMs: number,
+): QueryCost {
   const prepared = preparedMs ?? endMs
   const evaluated = evaluatedMs ?? endMs
+  const counts = context?.counts.total(root)
   return {
     timings: { prepareMs: prepared - beginMs, evalMs: evaluated - prepared, sortMs: endMs - evaluated },
     samples: {
-      totalQueryableSamples: context?.totalQueryableSamples ?? 0,
-      samplesRead: context?.samplesRead ?? 0,
+      totalQueryableSamples: counts?.queryable ?? 0,
+      samplesRead: counts?.read ?? 0,
       peakSamples: context?.peakSamples ?? 0,
+      perStep: counts?.steps && { steps, ...counts.steps },
     },
   }
 }

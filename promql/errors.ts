@@ -1,4 +1,5 @@
 /** Errors of a query, by the kinds of the HTTP API, with upstream's texts. */
+import type { SamplesPerStep } from './value.ts'
 
 /** What a query took. */
 export interface QueryCost {
@@ -8,6 +9,8 @@ export interface QueryCost {
     readonly totalQueryableSamples: number
     readonly samplesRead: number
     readonly peakSamples: number
+    /** Only where it was asked for. */
+    readonly perStep?: SamplesPerStep
   }
 }
 

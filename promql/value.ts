@@ -118,3 +118,14 @@ export interface RawSeries {
   /** Sample i is the histogram that stands here, if one does; empty where all are floats. */
   histograms: readonly (FloatHistogram | undefined)[]
 }
+
+/** Numbers of samples, one a step. */
+export interface StepCounts {
+  readonly queryable: Float64Array
+  readonly read: Float64Array
+}
+
+/** The samples that each step of a query looks at, and those that it is the first to read. */
+export interface SamplesPerStep extends StepCounts {
+  readonly steps: StepRange
+}

@@ -263,6 +263,7 @@ function engineOptions(flags: Flags): EngineOptions {
       binopFill: has('promql-binop-fill-modifiers'),
       delayedNameRemoval: has('promql-delayed-name-removal'),
       startTimestamps: has('use-start-timestamps'),
+      perStepStats: has('promql-per-step-stats'),
     },
   }
 }

@@ -6,6 +6,7 @@ import type { QueryMemory } from '../memory.ts'
 import type { PartCost } from '../plan/explain.ts'
 import type { PlanNode } from '../plan/plan.ts'
 import { Column } from '../value.ts'
+import { QueryCounts } from './sample-counts.ts'
 
 export interface EvalSettings {
   readonly lookbackMs: number
@@ -21,11 +22,6 @@ export interface EvalSettings {
 
 export interface RunLimits extends EndConditions {
   readonly memory: QueryMemory
-}
-
-export interface SampleCounts {
-  readonly queryable: number
-  readonly read: number
 }
 
 /** Bytes of a place in a column. */
@@ -47,10 +43,7 @@ export class EvalContext {
   readonly series: readonly SeriesSet[]
   /** Where each part's cost is noted; only when it is asked for. */
   readonly costs: Map<PlanNode, PartCost> | undefined
-  /** Samples that the windows of all steps hold, each counted at each step. */
-  totalQueryableSamples = 0
-  /** Samples read, each counted once. */
-  samplesRead = 0
+  readonly counts: QueryCounts
   peakSamples = 0
   private heldSamples = 0
   private heldCells = 0
@@ -70,6 +63,7 @@ export class EvalContext {
     this.annotations = annotations
     this.series = series
     this.limits = limits
+    this.counts = new QueryCounts(limits.memory)
     this.cellsMax = Math.max(2 * settings.samplesMax, CELLS_ALWAYS)
   }
 
@@ -110,21 +104,6 @@ export class EvalContext {
   freeColumns(columns: number, count: number): void {
     this.heldCells -= columns * count
     this.limits.memory.give(columns * count * CELL_BYTES)
-  }
-
-  /** Samples counted so far. */
-  sampleCounts(): SampleCounts {
-    return { queryable: this.totalQueryableSamples, read: this.samplesRead }
-  }
-
-  countsSince({ queryable, read }: SampleCounts): SampleCounts {
-    return { queryable: this.totalQueryableSamples - queryable, read: this.samplesRead - read }
-  }
-
-  /** Counts as upstream does, which evaluates for each place what is evaluated once here. */
-  count({ queryable, read }: SampleCounts): void {
-    this.totalQueryableSamples += queryable
-    this.samplesRead += read
   }
 
   /** Counts work; from time to time throws QueryError when the query was cancelled or its time is up. */

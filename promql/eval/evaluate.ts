@@ -5,7 +5,7 @@ import { valueType } from '../syntax/ast.ts'
 import { aggregate } from './aggregate.ts'
 import { aggregateQuantile, aggregateSelection } from './aggregate-k.ts'
 import { applyToScalars } from './binary-operators.ts'
-import type { EvalContext, SampleCounts } from './context.ts'
+import type { EvalContext } from './context.ts'
 import { countValues } from './count-values.ts'
 import { negate, vectorScalar } from './elementwise.ts'
 import type { Evaluation, QueryTimes } from './evaluation.ts'
@@ -30,7 +30,7 @@ export class Evaluator implements Evaluation {
   private readonly sharing: Sharing
   private readonly shared = new Map<SharedPart, SharedVector>()
   /** Results of aggregations that were worked out together with another one. */
-  private readonly waiting = new Map<AggregateNode, { operator: Operator; counts: SampleCounts }>()
+  private readonly waiting = new Map<AggregateNode, Operator>()
 
   constructor(context: EvalContext, times: QueryTimes, sharing: Sharing) {
     this.context = context
@@ -47,7 +47,7 @@ export class Evaluator implements Evaluation {
       vector = new SharedVector(this.context, part.uses)
       this.shared.set(part, vector)
     }
-    return vector.take(() => this.traced(node))
+    return vector.take(node, () => this.traced(node))
   }
 
   private traced(node: PlanNode): Operator {
@@ -189,14 +189,13 @@ export class Evaluator implements Evaluation {
     const known = waiting.get(node)
     if (known !== undefined) {
       waiting.delete(node)
-      context.count(known.counts)
-      return known.operator
+      return known
     }
-    const before = context.sampleCounts()
-    const operators = aggregate(siblings, this.vector(siblings[siblings.length - 1].inner))
-    const counts = context.countsSince(before)
+    const { inner } = siblings[siblings.length - 1]
+    const operators = aggregate(siblings, this.vector(inner))
     for (const [i, sibling] of siblings.entries()) {
-      if (sibling !== node) waiting.set(sibling, { operator: operators[i], counts })
+      context.counts.take(sibling.inner, inner)
+      if (sibling !== node) waiting.set(sibling, operators[i])
     }
     return operators[siblings.indexOf(node)]
   }

@@ -10,7 +10,7 @@ import { duplicateLabelSet, QueryError } from '../errors.ts'
 import type { CallNode, Frame, SelectorNode } from '../plan/plan.ts'
 import { ABSENT, Column } from '../value.ts'
 import type { EvalContext } from './context.ts'
-import { MaterializedOperator, type Operator } from './operator.ts'
+import { MaterializedOperator, materialize, type Operator } from './operator.ts'
 import { SelectorOperator } from './selector.ts'
 import { formatLabels, labelsKey } from './series-labels.ts'
 
@@ -198,18 +198,17 @@ export function info({ args }: CallNode, input: Operator): Operator {
   const node = args[1]
   if (node.kind !== 'selector') throw new Error('info series come from a selector')
   const matchers = new InfoMatchers(node.expr.matchers)
-  const base: { labels: Labels; column: Column }[] = []
+  const base = materialize(input)
   const hasBase = new Uint8Array(frame.count)
-  for (const labels of input.labels) {
-    const column = context.newColumn(frame.count)
-    const found = input.fill(base.length, column)
-    base.push({ labels, column })
-    if (found > 0) for (let s = 0; s < frame.count; s++) hasBase[s] |= column.present[s]
+  for (const column of base) {
+    if (column !== undefined) for (let s = 0; s < frame.count; s++) hasBase[s] |= column.present[s]
   }
-  const joined = base.map(({ labels }) => labels).filter((labels) => !matchers.isInfo(labels))
+  const joined = input.labels.filter((labels, i) => base[i] !== undefined && !matchers.isInfo(labels))
   const series = new InfoSeries(context, node, joined, hasBase)
   const outputs = new Outputs(context, frame)
-  for (const { labels, column } of base) {
+  for (const [i, column] of base.entries()) {
+    if (column === undefined) continue
+    const labels = input.labels[i]
     if (matchers.isInfo(labels)) join(labels, column, [], [], ACCEPT_ALL, outputs)
     else join(labels, column, series.targets.get(identify(labels)) ?? [], series.labels, matchers, outputs)
     context.freeColumns(1, frame.count)

@@ -16,6 +16,7 @@ import { Column, PRESENT_FLOAT, PRESENT_HISTOGRAM } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { reduceToStats } from './histogram-stats.ts'
 import type { Operator } from './operator.ts'
+import type { SampleCounts } from './sample-counts.ts'
 import { labelsOf, seriesOf, weightAt } from './selector.ts'
 
 export abstract class RangeSource {
@@ -28,6 +29,8 @@ export abstract class RangeSource {
   readonly rangeMs: number
   /** Whether samples beyond the windows are to be looked at, up to the lookback. */
   readonly extension: Extension | undefined
+  /** Of what the windows hold, and of what is read here. */
+  readonly counts: SampleCounts
 
   constructor(
     node: RangeNode | SubqueryNode,
@@ -42,6 +45,7 @@ export abstract class RangeSource {
     this.refMs = node.refMs
     this.rangeMs = node.rangeMs
     this.extension = node.kind === 'range' ? node.extension : undefined
+    this.counts = context.counts.of(node)
   }
 
   /** The samples of series i, without stale markers, that may lie in a window; read at most once each. */
@@ -133,38 +137,48 @@ export class SubquerySource extends RangeSource {
   }
 }
 
-/**
- * Counts what the windows of one series hold, as query statistics have it, and tells the most of one window.
- * `isStorage`: whether the samples are read here; a subquery's own reads are counted where they happen.
- */
+/** Counts what the windows of one series hold, and tells the most of one window. A subquery's reads are counted where they happen. */
 export function countWindows(
-  context: EvalContext,
-  frame: Frame,
+  { counts, isStorage }: RangeSource,
   { times }: Windows,
   samples: SampleColumns,
-  isStorage: boolean,
 ): number {
-  const { total, distinct, most } = samples.allFloat ? times : weighWindows(times, samples)
-  if (isStorage) context.samplesRead += distinct
-  context.totalQueryableSamples += total * frame.weight
+  if (!samples.allFloat) return weighWindows(counts, isStorage, times, samples)
+  const { total, distinct, most, from, to } = times
+  counts.queryable += total
+  if (isStorage) counts.read += distinct
+  const { steps } = counts
+  if (steps === undefined) return most
+  let seen = 0
+  for (let s = 0; s < from.length; s++) {
+    steps.queryable[s] += to[s] - from[s]
+    if (to[s] <= seen) continue
+    if (isStorage) steps.read[s] += to[s] - Math.max(seen, from[s])
+    seen = to[s]
+  }
   return most
 }
 
-/** As WindowTimes counts, with histograms by their weight. */
-function weighWindows({ from, to }: WindowTimes, samples: SampleColumns) {
+/** The same with histograms by their weight. */
+function weighWindows(
+  counts: SampleCounts,
+  isStorage: boolean,
+  { from, to }: WindowTimes,
+  samples: SampleColumns,
+): number {
   const before = new Float64Array(samples.length + 1)
   for (let i = 0; i < samples.length; i++) before[i + 1] = before[i] + weightAt(samples, i)
-  let total = 0
-  let distinct = 0
   let most = 0
   let seen = 0
   for (let s = 0; s < from.length; s++) {
     const held = before[to[s]] - before[from[s]]
-    total += held
     most = Math.max(most, held)
-    if (to[s] <= seen) continue
-    distinct += before[to[s]] - before[Math.max(seen, from[s])]
-    seen = to[s]
+    let read = 0
+    if (to[s] > seen) {
+      if (isStorage) read = before[to[s]] - before[Math.max(seen, from[s])]
+      seen = to[s]
+    }
+    counts.add(s, held, read)
   }
-  return { total, distinct, most }
+  return most
 }

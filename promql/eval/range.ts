@@ -99,7 +99,7 @@ class RangeFunctionOperator extends Operator {
     const samples = source.read(i)
     notes.metricName = source.labels[i].get(METRIC_NAME)
     const windows = this.windowsOf(samples)
-    const most = countWindows(context, source.frame, windows, samples, source.isStorage)
+    const most = countWindows(source, windows, samples)
     context.hold(most)
     const found = this.runKernel(samples, out)
     context.free(most)
@@ -206,7 +206,7 @@ function absentOverTime(node: CallNode, source: RangeSource): Operator {
   for (let i = 0; i < source.labels.length; i++) {
     const samples = source.read(i)
     windows.use(samples)
-    countWindows(context, source.frame, windows, samples, source.isStorage)
+    countWindows(source, windows, samples)
     for (let s = 0; s < frame.count; s++) if (windows.to[s] > windows.from[s]) out.values[s] = 1
   }
   source.release()

@@ -72,8 +72,7 @@ function readRange(source: RangeSource): RawSeries[] {
     const held = countRaw(raw)
     context.hold(held)
     context.takeHistograms(held - raw.t.length)
-    context.totalQueryableSamples += held
-    if (source.isStorage) context.samplesRead += held
+    if (source.isStorage) source.counts.add(0, held, held)
     series.push({ labels: set, ...raw })
   }
   source.release()

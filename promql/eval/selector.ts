@@ -9,6 +9,7 @@ import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { reduceToStats } from './histogram-stats.ts'
 import { Operator } from './operator.ts'
+import type { SampleCounts } from './sample-counts.ts'
 import { dropNames, formatLabels } from './series-labels.ts'
 
 const NO_SERIES: SeriesSet = {
@@ -42,6 +43,7 @@ export class SelectorOperator extends Operator {
   private readonly isStatsOnly: boolean
   private readonly aspect: Aspect
   private readonly samples = new SampleColumns()
+  private readonly counts: SampleCounts
   private current = 0
 
   constructor(context: EvalContext, node: SelectorNode, aspect: Aspect) {
@@ -53,6 +55,7 @@ export class SelectorOperator extends Operator {
     this.refMs = node.refMs
     this.isStatsOnly = node.isStatsOnly
     this.aspect = aspect
+    this.counts = context.counts.of(node)
   }
 
   protected override compute(i: number, out: Column): number {
@@ -75,8 +78,6 @@ export class SelectorOperator extends Operator {
     const isTime = this.aspect === 'time'
     let next = 0
     let found = 0
-    let read = 0
-    let previous = -1
     for (let s = 0; s < refMs.length; s++) {
       const ref = refMs[s]
       while (next < length && t[next] <= ref) next++
@@ -88,23 +89,19 @@ export class SelectorOperator extends Operator {
       values[s] = isTime ? t[newest] / 1000 : v[newest]
       present[s] = PRESENT_FLOAT
       found++
-      if (newest !== previous) read++
-      previous = newest
     }
-    context.totalQueryableSamples += found * this.frame.weight
-    context.samplesRead += read
+    this.counts.addFloats(found, present)
     return found
   }
 
   /** The same with histograms, and for start timestamps. */
   private pickAny(out: Column): number {
-    const { refMs, context, samples } = this
+    const { refMs, context, samples, counts } = this
     const { t, kind, length } = samples
     const { lookbackMs } = context.settings
     let next = 0
     let found = 0
-    let weights = 0
-    let weight = 0
+    let weight = 1
     let previous = -1
     for (let s = 0; s < refMs.length; s++) {
       const ref = refMs[s]
@@ -114,14 +111,10 @@ export class SelectorOperator extends Operator {
       if (newest < 0 || t[newest] <= ref - lookbackMs || kind[newest] === KIND_STALE) continue
       this.put(s, newest, out)
       found++
-      if (newest !== previous) {
-        weight = weightAt(samples, newest)
-        context.samplesRead += weight
-        previous = newest
-      }
-      weights += weight
+      if (this.aspect === 'sample' && newest !== previous) weight = weightAt(samples, newest)
+      previous = newest
+      counts.add(s, weight, weight)
     }
-    context.totalQueryableSamples += weights * this.frame.weight
     return found
   }
 

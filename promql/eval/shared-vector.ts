@@ -4,18 +4,19 @@
  * A large one is not kept but evaluated each time, since it would be held whole where a place may need a series at a
  * time; and one that has something to tell is evaluated each time, so that its annotations come in upstream's order.
  */
+import type { PlanNode } from '../plan/plan.ts'
 import type { Column } from '../value.ts'
-import type { EvalContext, SampleCounts } from './context.ts'
+import type { EvalContext } from './context.ts'
 import { freeColumns, MaterializedOperator, materialize, type Operator } from './operator.ts'
 
 /** Places of the columns that are kept, at most. */
 const KEPT_CELLS = 4_000_000
 
 interface Kept {
+  /** The place that it was evaluated for. */
+  readonly node: PlanNode
   readonly source: Operator
   readonly columns: readonly (Column | undefined)[]
-  /** What upstream counts for each further place. */
-  readonly counts: SampleCounts
 }
 
 export class SharedVector {
@@ -32,21 +33,20 @@ export class SharedVector {
     this.left = uses
   }
 
-  /** `evaluate` is the vector evaluated for the place that takes it. */
-  take(evaluate: () => Operator): Operator {
+  /** `evaluate` is the vector evaluated for the place that takes it, `node`. */
+  take(node: PlanNode, evaluate: () => Operator): Operator {
     this.left--
     const { context, kept } = this
     if (kept !== undefined) {
-      context.count(kept.counts)
+      context.counts.take(node, kept.node)
       return this.copyOf(kept)
     }
     if (!this.isKept || this.left === 0) return evaluate()
-    return this.keep(evaluate)
+    return this.keep(node, evaluate)
   }
 
-  private keep(evaluate: () => Operator): Operator {
+  private keep(node: PlanNode, evaluate: () => Operator): Operator {
     const { context } = this
-    const before = context.sampleCounts()
     const { told } = context.annotations
     const source = evaluate()
     if (source.size * source.frame.count > KEPT_CELLS) {
@@ -55,7 +55,7 @@ export class SharedVector {
     }
     const columns = materialize(source)
     source.release()
-    const kept = { source, columns, counts: context.countsSince(before) }
+    const kept = { node, source, columns }
     this.isKept = context.annotations.told === told
     if (this.isKept) this.kept = kept
     return this.copyOf(kept)

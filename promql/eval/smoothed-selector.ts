@@ -20,7 +20,7 @@ import { ABSENT, type Column, PRESENT_FLOAT } from '../value.ts'
 import type { EvalContext } from './context.ts'
 import { reduceToStats } from './histogram-stats.ts'
 import { Operator } from './operator.ts'
-import { countWindows, dropStale } from './range-source.ts'
+import { dropStale } from './range-source.ts'
 import { labelsOf, seriesOf } from './selector.ts'
 
 export class SmoothedSelectorOperator extends Operator {
@@ -52,7 +52,6 @@ export class SmoothedSelectorOperator extends Operator {
     if (!samples.allFloat && this.isStatsOnly) reduceToStats(samples)
     windows.use(samples)
     this.notes.metricName = this.labels[i].get(METRIC_NAME)
-    countWindows(context, this.frame, windows.all, samples, true)
     let found = 0
     for (let s = 0; s < windows.count; s++) {
       out.present[s] = ABSENT

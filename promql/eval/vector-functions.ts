@@ -14,7 +14,7 @@ import type { Evaluation } from './evaluation.ts'
 import { histogramFraction, histogramQuantile, histogramQuantiles } from './histogram-quantile.ts'
 import { info } from './info.ts'
 import { mergeEqualLabels } from './merge.ts'
-import { MaterializedOperator, type Operator, RepeatOperator } from './operator.ts'
+import { drain, MaterializedOperator, type Operator, RepeatOperator } from './operator.ts'
 import { labelJoin, labelReplace } from './relabel.ts'
 import { constantScalar, type Scalar } from './scalar.ts'
 import { stepSeconds } from './scalar-functions.ts'
@@ -69,10 +69,9 @@ const timestamp: VectorFunction = (evaluation, { args, expr }) =>
 /** Nothing where start timestamps are not looked at, and of all that is no bare selector. */
 const startTimestamp: VectorFunction = (evaluation, { args, expr }) => {
   const { context } = evaluation
-  const isAsked = context.settings.startTimestamps
-  const ofSelector = isAsked ? aspectOf(evaluation, args[0], expr.args[0], 'start') : undefined
-  if (ofSelector !== undefined) return ofSelector
-  evaluation.vector(args[0]).release()
+  const ofSelector = aspectOf(evaluation, args[0], expr.args[0], 'start')
+  if (ofSelector !== undefined && context.settings.startTimestamps) return ofSelector
+  drain(ofSelector ?? evaluation.vector(args[0]))
   return new MaterializedOperator(context, args[0].frame, [], [])
 }
 

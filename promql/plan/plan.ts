@@ -22,18 +22,15 @@ export class Frame {
   /** Unix ms of each step, ascending. */
   readonly times: Float64Array
   readonly stepMs: number
-  /**
-   * How often a sample read here counts among the queryable samples: under a step-invariant part once for each
-   * outer step, inside a subquery never, since there its result is counted.
-   */
-  readonly weight: number
+  /** Whether samples are to be counted by steps, beside their sum. */
+  readonly countsSteps: boolean
 
   /** `count` may be 0: a subquery whose window holds no step. */
-  constructor(startMs: number, stepMs: number, count: number, weight: number) {
+  constructor(startMs: number, stepMs: number, count: number, countsSteps: boolean) {
     this.times = new Float64Array(count)
     for (let s = 0; s < count; s++) this.times[s] = startMs + s * stepMs
     this.stepMs = stepMs
-    this.weight = weight
+    this.countsSteps = countsSteps
   }
 
   get count(): number {

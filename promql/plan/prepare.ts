@@ -24,6 +24,8 @@ export interface PrepareOptions {
   readonly stepMs: number
   readonly lookbackMs: number
   readonly defaultSubqueryStepMs: number
+  /** Whether samples are to be counted for each step of the query. */
+  readonly perStepStats: boolean
 }
 
 /** Functions whose result depends on the evaluation time even where their arguments do not. */
@@ -75,9 +77,9 @@ class Planner {
   }
 
   plan(expr: Expr): Plan {
-    const { startMs, endMs, stepMs } = this.options
+    const { startMs, endMs, stepMs, perStepStats } = this.options
     this.statsOnly = statsOnlySelectors(expr)
-    const frame = new Frame(startMs, stepMs, stepCount(startMs, endMs, stepMs), 1)
+    const frame = new Frame(startMs, stepMs, stepCount(startMs, endMs, stepMs), perStepStats)
     const root = this.node(expr, frame, '')
     let mint = Infinity
     let maxt = -Infinity
@@ -94,7 +96,7 @@ class Planner {
     expr = unwrapParens(expr)
     const mayRepeat = frame.count > 1 && !['matrixSelector', 'subquery', 'stringLiteral'].includes(expr.type)
     if (mayRepeat && expr.type !== 'numberLiteral' && this.isInvariant(expr)) {
-      const once = new Frame(frame.times[0], 0, 1, frame.weight * frame.count)
+      const once = new Frame(frame.times[0], 0, 1, false)
       return { kind: 'invariant', frame, inner: this.node(expr, once, func) }
     }
     switch (expr.type) {
@@ -199,12 +201,14 @@ class Planner {
     const rangeMs = this.resolve(expr.rangeExpr, expr.rangeMs, false)
     const stepMs = this.resolve(expr.stepExpr, expr.stepMs, false) || this.options.defaultSubqueryStepMs
     const refMs = this.referenceTimes(expr, frame.times)
-    let inner = new Frame(0, stepMs, 0, 0)
+    // Where windows leave gaps, it matters for the sum at which steps samples were read.
+    const countsSteps = frame.count > 1 && (frame.countsSteps || frame.stepMs > rangeMs)
+    let inner = new Frame(0, stepMs, 0, countsSteps)
     if (frame.count > 0) {
       // The first multiple of the step inside the first window, which is open on the left.
       const startMs = (Math.floor((refMs[0] - rangeMs) / stepMs) + 1) * stepMs
       const count = stepCount(startMs, refMs[frame.count - 1], stepMs)
-      inner = new Frame(startMs, stepMs, Math.max(count, 0), 0)
+      inner = new Frame(startMs, stepMs, Math.max(count, 0), countsSteps)
     }
     return { kind: 'subquery', frame, expr, refMs, rangeMs, inner: this.node(expr.expr, inner, func) }
   }

@@ -126,9 +126,9 @@ export function childrenOf(node: PlanNode): readonly PlanNode[] {
 }
 
 function keyOf(node: PlanNode): string {
-  const { times, stepMs, weight } = node.frame
+  const { times, stepMs, countsSteps } = node.frame
   const text = node.kind === 'invariant' ? keyOf(node.inner) : print(node.expr)
-  return `${node.kind} ${times[0]} ${stepMs} ${times.length} ${weight} ${readsOf(node)} ${text}`
+  return `${node.kind} ${times[0]} ${stepMs} ${times.length} ${countsSteps} ${readsOf(node)} ${text}`
 }
 
 /** Selections and how their histograms are read, for all selectors of a part. */

@@ -15,6 +15,7 @@ const STATES: Readonly<Record<FeatureState, readonly string[]>> = {
     'promql-delayed-name-removal',
     'promql-experimental-functions',
     'promql-extended-range-selectors',
+    'promql-per-step-stats',
   ],
   'not-yet': [
     'auto-reload-config',
@@ -29,7 +30,6 @@ const STATES: Readonly<Record<FeatureState, readonly string[]>> = {
     'old-ui',
     'otlp-deltatocumulative',
     'otlp-native-delta-ingestion',
-    'promql-per-step-stats',
     'search-api',
     'st-storage',
     'st-synthesis',

@@ -99,7 +99,17 @@ export class QueryExecutor {
     // A timeout of 0 is over at once, however fast the clock.
     const timeoutMs = Math.max(request.timeoutMs - queueMs, 0) || -1
     const { lookbackMs, subqueryStepMs, explain } = request
-    const options: QueryOptions = { lookbackMs, subqueryStepMs, timeoutMs, cancel, memory, workMax, explain }
+    const perStepStats = request.stats === 'all'
+    const options: QueryOptions = {
+      lookbackMs,
+      subqueryStepMs,
+      timeoutMs,
+      cancel,
+      memory,
+      workMax,
+      explain,
+      perStepStats,
+    }
     const tracked = new TrackedQueryable(this.queryable, damage)
     const result = await this.evaluate(tracked, request, options)
     const { value, isTruncated } = truncate(result.value, request.limit)

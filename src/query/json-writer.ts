@@ -47,7 +47,10 @@ export const NO_NOTICES: Notices = { warnings: [], infos: [] }
 /** Of each kind of notice an answer carries at most so many; the rest is counted. */
 const NOTICES_MAX = 10
 
-/** What `stats=true` shows; seconds and counts. The order of keys is that of the answer. */
+/** Seconds and number of samples of each step. */
+export type StepSamples = readonly (readonly [number, number])[]
+
+/** What `stats` shows; seconds and counts. The order of keys is that of the answer. */
 export interface QueryStatistics {
   timings: {
     evalTotalTime: number
@@ -58,7 +61,9 @@ export interface QueryStatistics {
     execTotalTime: number
   }
   samples: {
+    totalQueryableSamplesPerStep?: StepSamples
     totalQueryableSamples: number
+    samplesReadPerStep?: StepSamples
     samplesRead: number
     peakSamples: number
   }
@@ -322,18 +327,32 @@ function writeSteps(
 
 function writeStatistics(writer: ByteWriter, statistics: QueryStatistics): void {
   writer.ascii(',"stats":{"timings":')
-  writeNumbers(writer, statistics.timings)
+  writeCounts(writer, statistics.timings)
   writer.ascii(',"samples":')
-  writeNumbers(writer, statistics.samples)
+  writeCounts(writer, statistics.samples)
   writer.ascii('}')
 }
 
-function writeNumbers(writer: ByteWriter, numbers: Readonly<Record<string, number>>): void {
+function writeCounts(writer: ByteWriter, counts: Readonly<Record<string, number | StepSamples>>): void {
   let separator = '{'
-  for (const [key, n] of Object.entries(numbers)) {
+  for (const [key, count] of Object.entries(counts)) {
     writer.ascii(`${separator}"${key}":`)
-    writeNumber(writer, n)
+    if (typeof count === 'number') writeNumber(writer, count)
+    else writeStepSamples(writer, count)
     separator = ','
   }
   writer.ascii('}')
+}
+
+/** `[[time,count],…]`. */
+function writeStepSamples(writer: ByteWriter, steps: StepSamples): void {
+  let separator = '[['
+  for (const [time, count] of steps) {
+    writer.ascii(separator)
+    writeNumber(writer, time)
+    writer.ascii(',')
+    writeNumber(writer, count)
+    separator = '],['
+  }
+  writer.ascii(']]')
 }

@@ -151,6 +151,41 @@ describe('queries', () => {
     ])
   })
 
+  it('statistics of each step, where the engine has them and all are asked for', async () => {
+    const features = { ...ENGINE.features, perStepStats: true }
+    const perStep = new QueryExecutor({ ...ENGINE, features }, attachStorage(FIXTURE_HANDLE, 0))
+    const times = { startMs: 59_500, endMs: 60_500, stepMs: 500 }
+    const samplesOf = async (by: QueryExecutor, stats: string) => {
+      const request = range('fixture{i="2"} @ 60', { ...times, stats })
+      return bodyJson(await by.execute(request, { cancel: notCanceled, queueMs: 0 })).data.stats.samples
+    }
+    const samples = await samplesOf(perStep, 'all')
+    expect(Object.entries(samples)).toEqual([
+      [
+        'totalQueryableSamplesPerStep',
+        [
+          [59.5, 1],
+          [60, 1],
+          [60.5, 1],
+        ],
+      ],
+      ['totalQueryableSamples', 3],
+      [
+        'samplesReadPerStep',
+        [
+          [59.5, 1],
+          [60, 0],
+          [60.5, 0],
+        ],
+      ],
+      ['samplesRead', 1],
+      ['peakSamples', expect.any(Number)],
+    ])
+    const sums = ['totalQueryableSamples', 'samplesRead', 'peakSamples']
+    expect(Object.keys(await samplesOf(perStep, 'true'))).toEqual(sums)
+    expect(Object.keys(await samplesOf(executor, 'all'))).toEqual(sums)
+  })
+
   it('measures', async () => {
     const response = await executor.execute(range('fixture'), { cancel: notCanceled, queueMs: 5 })
     expect(response.timings.queueMs).toBe(5)

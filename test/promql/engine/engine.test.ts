@@ -288,20 +288,6 @@ describe('limits', () => {
   })
 })
 
-describe('counts of samples', () => {
-  it.each([
-    { query: 'm', total: 22, read: 22 },
-    { query: 'm{i="1"}', total: 11, read: 11 },
-    { query: 'rate(m_total[3m])', total: 1 + 2 + 3 * 4 + 2 + 1, read: 6 },
-    { query: 'm{i="1"} @ 60', total: 11, read: 1 },
-    { query: 'sum_over_time(m{i="1"}[2m:1m])', total: 1 + 2 * 10, read: 11 },
-    { query: 'time()', total: 0, read: 0 },
-  ])('$query: $total in windows, $read read', async ({ query, total, read }) => {
-    const { samples } = await newEngine().rangeQuery(storage, query, 0, 10 * MINUTE, MINUTE)
-    expect(samples).toMatchObject({ totalQueryableSamples: total, samplesRead: read })
-  })
-})
-
 describe('annotations', () => {
   const counter = 'metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "m"'
 

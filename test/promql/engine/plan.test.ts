@@ -14,6 +14,7 @@ function plan(query: string) {
     stepMs: 2 * MINUTE,
     lookbackMs: 5 * MINUTE,
     defaultSubqueryStepMs: MINUTE,
+    perStepStats: false,
   })
 }
 

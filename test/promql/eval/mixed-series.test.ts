@@ -76,7 +76,7 @@ describe('an instant selector', () => {
     const { samples } = await newEngine().rangeQuery(storage, 'm', 0, 3 * MINUTE, MINUTE)
     expect(samples).toEqual({
       totalQueryableSamples: 1 + 3 * WEIGHT,
-      samplesRead: 1 + 2 * WEIGHT,
+      samplesRead: 1 + 3 * WEIGHT,
       peakSamples: 1 + 3 * WEIGHT,
     })
   })

@@ -10,6 +10,7 @@ const HOUR = {
   stepMs: 60_000,
   lookbackMs: 300_000,
   defaultSubqueryStepMs: 60_000,
+  perStepStats: false,
 }
 
 function estimateOf(query: string, ...sizes: SelectionSize[]): Estimate {
@@ -55,7 +56,14 @@ describe('estimate', () => {
   })
 
   it('a range is as many points as there are samples', () => {
-    const raw = { startMs: 0, endMs: 0, stepMs: 0, lookbackMs: 300_000, defaultSubqueryStepMs: 60_000 }
+    const raw = {
+      startMs: 0,
+      endMs: 0,
+      stepMs: 0,
+      lookbackMs: 300_000,
+      defaultSubqueryStepMs: 60_000,
+      perStepStats: false,
+    }
     const { root } = prepare(parse('a[1h]', {}), raw)
     expect(estimate(root, [SMALL]).bytes).toBe(10 * 400 + 2400 * 49)
   })
