@@ -26,7 +26,8 @@ import { LabelCounter } from './model/cardinality.ts'
 import type { FloatHistogram } from './model/histogram.ts'
 import { compareLabels, compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
-import { type HistogramKind, KIND_FLOAT, KIND_STALE, type Kind, type SampleColumns } from './model/sample.ts'
+import { setResetHints, withStoredHint } from './model/reset-hints.ts'
+import { type HistogramKind, KIND_FLOAT, KIND_STALE, type Kind, SampleColumns } from './model/sample.ts'
 
 /** How far behind the newest sample of all a series may still be continued. */
 export const APPENDABLE_WINDOW_MS = 3_600_000
@@ -60,6 +61,22 @@ function isSameValue(a: MemorySample, b: MemorySample): boolean {
   return a.kind === KIND_STALE || Object.is(a.v, b.v)
 }
 
+/** The hint of a histogram is of the one before it, which may lie before the range that is asked for. */
+function withHints(samples: readonly MemorySample[]): readonly MemorySample[] {
+  if (samples.every(({ histogram }) => histogram === undefined)) return samples
+  const columns = new SampleColumns(samples.length)
+  const copies = samples.map((sample) => ({
+    ...sample,
+    histogram: sample.histogram && { ...sample.histogram },
+  }))
+  for (const { t, kind, histogram } of copies) {
+    if (histogram === undefined) columns.push(t, 0, kind)
+    else columns.pushHistogram(t, histogram, kind as HistogramKind)
+  }
+  setResetHints(columns)
+  return copies
+}
+
 export class MemoryStorage implements Storage, HeadStatistics {
   private readonly series: MemorySeries[] = []
   private readonly refs = new Map<string, SeriesRef>()
@@ -87,7 +104,8 @@ export class MemoryStorage implements Storage, HeadStatistics {
     return {
       register: (labels) => this.register(labels),
       append: (ref, t, v, kind, st) => append(ref, { t, v, kind, st }),
-      appendHistogram: (ref, t, histogram, kind, st) => append(ref, { t, v: 0, kind, histogram, st }),
+      appendHistogram: (ref, t, histogram, kind, st) =>
+        append(ref, { t, v: 0, kind, histogram: withStoredHint(histogram), st }),
       appendRow: (refs, v, count, t, outcomes) => {
         let others = 0
         for (let i = 0; i < count; i++) {
@@ -166,17 +184,18 @@ export class MemoryStorage implements Storage, HeadStatistics {
   querier(mint: number, maxt: number): Querier {
     // A view: the list of each series and its length as of now. Samples are only ever added at the end of a list.
     const lists = this.series.map(({ samples }) => ({ samples, length: samples.length }))
-    const visible = (i: number, range: { mint: number; maxt: number } = { mint, maxt }): MemorySample[] => {
+    type Range = { mint: number; maxt: number }
+    const isWithin = (t: number, range: Range = { mint, maxt }): boolean =>
+      t >= mint && t <= maxt && t >= range.mint && t <= range.maxt
+    const all = (i: number): MemorySample[] => {
       const byTime = new Map<number, MemorySample>()
       const { samples, length } = lists[i]
-      for (const sample of samples.slice(0, length)) {
-        if (sample.t < mint || sample.t > maxt || sample.t < range.mint || sample.t > range.maxt) continue
-        // At equal times the earliest arrival stays.
-        if (!byTime.has(sample.t)) byTime.set(sample.t, sample)
-      }
+      // At equal times the earliest arrival stays.
+      for (const sample of samples.slice(0, length)) if (!byTime.has(sample.t)) byTime.set(sample.t, sample)
       return [...byTime.values()].sort((a, b) => a.t - b.t)
     }
-    const find = (matchers: readonly Matcher[], range?: { mint: number; maxt: number }): number[] =>
+    const visible = (i: number, range?: Range): MemorySample[] => all(i).filter(({ t }) => isWithin(t, range))
+    const find = (matchers: readonly Matcher[], range?: Range): number[] =>
       lists
         .map((_, i) => i)
         .filter((i) => matchers.every((matcher) => matcher.matches(this.series[i].labels.get(matcher.name))))
@@ -192,7 +211,9 @@ export class MemoryStorage implements Storage, HeadStatistics {
           labels: (i) => this.series[found[i]].labels,
           read: (i: number, into: SampleColumns) => {
             into.clear()
-            for (const { t, v, kind, histogram, st } of visible(found[i], range)) {
+            const samples = withHints(all(found[i]))
+            for (const { t, v, kind, histogram, st } of samples) {
+              if (!isWithin(t, range)) continue
               if (histogram === undefined) into.push(t, v, kind)
               else into.pushHistogram(t, histogram, kind as HistogramKind)
               into.setStart(into.length - 1, st ?? 0)

@@ -16,6 +16,7 @@ import type { HeadStatistics, HeadStatus, Querier, Queryable, SelectHints, Serie
 import { LabelsCache } from './labels-cache.ts'
 import { compareUtf8, type Labels } from './model/labels.ts'
 import type { Matcher } from './model/matcher.ts'
+import { setResetHints } from './model/reset-hints.ts'
 import { SampleColumns } from './model/sample.ts'
 import { type PlaceSeries, uniteSeries } from './series-union.ts'
 import { ReaderPins, type Slab } from './slab/slab.ts'
@@ -154,6 +155,7 @@ class StorageQuerier implements Querier {
           const position = positions[i * sources.length + s]
           if (position >= 0) sources[s].read(position, into)
         }
+        setResetHints(into)
       },
     }
   }

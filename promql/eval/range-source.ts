@@ -96,7 +96,7 @@ export function dropStale(samples: SampleColumns): void {
     if (st.length > 0) st[length] = st[i]
     kind[length++] = kind[i]
   }
-  samples.length = length
+  samples.truncate(length)
   if (allFloat) samples.forgetHistograms()
 }
 

@@ -30,7 +30,7 @@ export function addInterval(intervals: readonly Interval[], { mint, maxt }: Inte
  * them. Histograms that nothing points to any more stay in their pool until the columns are cleared.
  */
 export function hide(columns: SampleColumns, intervals: readonly Interval[]): void {
-  const { t, v, kind, length } = columns
+  const { t, v, kind, st, length } = columns
   if (length === 0 || intervals.length === 0) return
   let next = 0
   let kept = 0
@@ -43,10 +43,11 @@ export function hide(columns: SampleColumns, intervals: readonly Interval[]): vo
       t[kept] = time
       v[kept] = v[i]
       kind[kept] = kind[i]
+      if (st.length > 0) st[kept] = st[i]
     }
     kinds |= kind[kept]
     kept++
   }
-  columns.length = kept
+  columns.truncate(kept)
   columns.allFloat = kinds === KIND_FLOAT
 }

@@ -13,15 +13,15 @@
  *           (0 float, 1 stale marker, 2 histogram with integer counts, 3 histogram with float counts)
  *   floats, if there are any: a column (column.ts) of the samples of kind 0
  *   histograms, if there are any: (histogram-columns.ts) the samples of kinds 2 and 3
- *   start timestamps, only with bit 3: varint bytes of them, then a column (column.ts) of n times, 0 = unknown.
- *           Kept for what is to come: nothing writes them so far, a reader steps over them
+ *   start timestamps, only with bit 3: varint bytes of them, then a column (column.ts) of n times, 0 = unknown
  *
  * Memory that is read may be overwritten meanwhile: every count and place is checked before it is followed, loops are
  * bounded by the 4,096, and what comes out is either samples, right or not, or CORRUPTION.
  */
 import type { FloatHistogram } from '../model/histogram.ts'
+import { setHint } from '../model/reset-hints.ts'
 import { isHistogramKind, KIND_FLOAT, KIND_FLOAT_HISTOGRAM, type SampleColumns } from '../model/sample.ts'
-import type { ByteWriter } from './byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { describeColumn, readColumn } from './column-reader.ts'
 import { columnRoom, putColumn } from './column-writer.ts'
 import { halvesOf } from './float-bits.ts'
@@ -55,6 +55,8 @@ const BODY_BYTES_MAX = 2 ** 26
 const written = { mode: 0, end: 0 }
 const floats = new Float64Array(CHUNK_SAMPLES_MAX)
 const floatHalves = halvesOf(floats)
+/** Start timestamps as bytes. */
+const startBytes = new ByteWriter(64)
 
 /**
  * The end of the longest chunk that may begin with sample `from`: at most CHUNK_SAMPLES_MAX samples, and fewer where
@@ -97,7 +99,21 @@ export function encodeChunk(columns: SampleColumns, from: number, to: number, ou
     out.length = written.end
     putMixed(columns, from, to, out)
   }
+  if (columns.st.length > 0 && putStarts(columns.st, from, to, out)) out.bytes[start] |= FLAG_START_TIMESTAMPS
   putLength(out, lengthAt, body)
+}
+
+/** Returns whether a sample has one; else nothing is written. */
+function putStarts(st: Float64Array, from: number, to: number, out: ByteWriter): boolean {
+  let i = from
+  while (i < to && st[i] === 0) i++
+  if (i === to) return false
+  startBytes.clear()
+  startBytes.reserve(columnRoom(to - from))
+  startBytes.length = putColumn(st, from, to - from, startBytes.bytes, 0)
+  out.varint(startBytes.length)
+  out.copy(startBytes.bytes, 0, startBytes.length)
+  return true
 }
 
 /** The newest times that were not regular, and how they were written: series of one target follow, which share them. */
@@ -180,6 +196,7 @@ function putMixed(columns: SampleColumns, from: number, to: number, out: ByteWri
 const cursor = new ByteCursor()
 const bounds: TimeBounds = { mint: 0, maxt: 0, step: 0 }
 const kinds = new Uint8Array(CHUNK_SAMPLES_MAX)
+const starts = new Float64Array(CHUNK_SAMPLES_MAX)
 /** What `readHead` found. */
 const head = { flags: 0, count: 0 }
 
@@ -229,21 +246,26 @@ export function decodeChunk(
   else {
     const { v, kind } = into
     readColumn(bytes, cursor, count, v, base)
-    checkEnd(bytes, flags)
+    readEnd(bytes)
     if (from > 0) v.copyWithin(base, base + from, base + to)
     if (to - from > FILL_FROM) kind.fill(KIND_FLOAT, base, base + to - from)
     else for (let i = base; i < base + to - from; i++) kind[i] = KIND_FLOAT
   }
   if (from > 0) t.copyWithin(base, base + from, base + to)
+  if ((flags & FLAG_START_TIMESTAMPS) !== 0) {
+    for (let i = from; i < to; i++) into.setStart(base + i - from, starts[i])
+  }
   into.length = base + to - from
 }
 
-/** The chunk ends where its length says. */
-function checkEnd(bytes: Uint8Array, flags: number): void {
-  if ((flags & FLAG_START_TIMESTAMPS) !== 0) {
+/** Puts the start timestamps, if there are any, into `starts`. The chunk ends where its length says. */
+function readEnd(bytes: Uint8Array): void {
+  if ((head.flags & FLAG_START_TIMESTAMPS) !== 0) {
     const size = readVarint(bytes, cursor)
     cursor.need(size)
-    cursor.at += size
+    const end = cursor.at + size
+    readColumn(bytes, cursor, head.count, starts, 0)
+    if (cursor.at !== end) cursor.fail('start timestamps of another length')
   }
   if (cursor.at !== cursor.limit) cursor.fail(`${cursor.limit - cursor.at} bytes too many`)
 }
@@ -296,11 +318,23 @@ function readMixed(bytes: Uint8Array, count: number, from: number, to: number, i
     v[end] = isHistogramKind(kinds[i]) ? histogram++ : 0
   }
   const histogramCount = histogram - into.histograms.length
+  // The histogram before the first sample that is asked for tells how that goes on.
+  const before = from > 0 && isHistogramKind(kinds[from]) && kinds[from - 1] === kinds[from] ? 1 : 0
   const histograms =
     mix.histograms > 0
-      ? readHistograms(bytes, cursor, mix.histograms, histogramsFrom, histogramsFrom + histogramCount)
+      ? readHistograms(
+          bytes,
+          cursor,
+          mix.histograms,
+          histogramsFrom - before,
+          histogramsFrom + histogramCount,
+        )
       : []
-  checkEnd(bytes, head.flags)
+  if (before === 1) {
+    const previous = histograms.shift()
+    if (histograms[0].counterResetHint === 'unknown') setHint(histograms[0], previous)
+  }
+  readEnd(bytes)
   for (const one of histograms) into.histograms.push(one)
   if (!isAllFloat) into.allFloat = false
 }
@@ -314,10 +348,11 @@ export interface ChunkInfo {
   byteLength: number
   stale: number
   histograms: number
-  /** How the times, the floats and the histograms are written, in words; '' for what is not there. */
+  /** How the times, floats, histograms and start timestamps are written, in words; '' for what is not there. */
   times: string
   values: string
   layouts: string
+  starts: string
 }
 
 /** Bytes of the chunk at byte `at`. Throws CORRUPTION. */
@@ -340,7 +375,10 @@ export function chunkInfo(bytes: Uint8Array, at: number): ChunkInfo {
   if ((flags & FLAG_KINDS) !== 0) readKinds(bytes, count)
   const values = mix.floats > 0 ? describeColumn(bytes, cursor, mix.floats) : ''
   const layouts = mix.histograms > 0 ? describeHistograms(bytes, cursor, mix.histograms) : ''
-  checkEnd(bytes, flags)
+  const hasStarts = (flags & FLAG_START_TIMESTAMPS) !== 0
+  const startsAt = cursor.at
+  readEnd(bytes)
+  const startText = hasStarts ? describeStarts(bytes, startsAt) : ''
   const { stale, histograms } = mix
   return {
     samples: count,
@@ -352,15 +390,24 @@ export function chunkInfo(bytes: Uint8Array, at: number): ChunkInfo {
     times,
     values,
     layouts,
+    starts: startText,
   }
+}
+
+/** Of the chunk that was read last, whose start timestamps are at byte `at`. */
+function describeStarts(bytes: Uint8Array, at: number): string {
+  cursor.at = at
+  readVarint(bytes, cursor)
+  return describeColumn(bytes, cursor, head.count)
 }
 
 /** The same as one line, such as `120 samples, times regular 15000 ms, values delta e=2 9 bits, 160 bytes`. */
 export function describeChunk(bytes: Uint8Array, at: number): string {
-  const { samples, byteLength, stale, times, values, layouts } = chunkInfo(bytes, at)
+  const { samples, byteLength, stale, times, values, layouts, starts } = chunkInfo(bytes, at)
   const parts = [`${samples} samples`, `times ${times}`]
   if (values !== '') parts.push(`values ${values}`)
   if (layouts !== '') parts.push(layouts)
+  if (starts !== '') parts.push(`starts ${starts}`)
   if (stale > 0) parts.push(`${stale} stale`)
   parts.push(`${byteLength} bytes`)
   return parts.join(', ')

@@ -3,8 +3,9 @@ import { APPEND_NO_MEMORY, APPENDED, type AppendOutcome, StorageError } from '..
 import type { Appender, CommitCounts, SeriesRef } from '../interface.ts'
 import type { FloatHistogram } from '../model/histogram.ts'
 import type { Labels } from '../model/labels.ts'
+import { withStoredHint } from '../model/reset-hints.ts'
 import { type HistogramKind, KIND_FLOAT, type Kind, type PlainKind } from '../model/sample.ts'
-import { type GatheredBatch, growBatch } from './batch.ts'
+import { beginStarts, type GatheredBatch, growBatch } from './batch.ts'
 import type { Head } from './head.ts'
 import type { AppendBounds } from './series-row.ts'
 import { encodeHistogram } from './staged-histogram.ts'
@@ -26,17 +27,24 @@ export class HeadAppender implements Appender {
     return this.head.register(labels)
   }
 
-  append(ref: SeriesRef, t: number, v: number, kind: PlainKind): AppendOutcome {
+  append(ref: SeriesRef, t: number, v: number, kind: PlainKind, st = 0): AppendOutcome {
     if (!this.head.hasRoom) return APPEND_NO_MEMORY
     const outcome = this.head.check(ref, t, v, kind, this.bounds)
-    if (outcome === APPENDED) this.add(ref, t, v, kind)
+    if (outcome === APPENDED) this.add(ref, t, v, kind, st)
     return outcome
   }
 
-  appendHistogram(ref: SeriesRef, t: number, histogram: FloatHistogram, kind: HistogramKind): AppendOutcome {
+  appendHistogram(
+    ref: SeriesRef,
+    t: number,
+    histogram: FloatHistogram,
+    kind: HistogramKind,
+    st = 0,
+  ): AppendOutcome {
     if (!this.head.hasRoom) return APPEND_NO_MEMORY
-    const outcome = this.head.check(ref, t, 0, kind, this.bounds, encodeHistogram(histogram, kind))
-    if (outcome === APPENDED) this.add(ref, t, this.batch.histograms.push(histogram) - 1, kind)
+    const stored = withStoredHint(histogram)
+    const outcome = this.head.check(ref, t, 0, kind, this.bounds, encodeHistogram(stored, kind))
+    if (outcome === APPENDED) this.add(ref, t, this.batch.histograms.push(stored) - 1, kind, st)
     return outcome
   }
 
@@ -89,7 +97,7 @@ export class HeadAppender implements Appender {
     this.head.batches.give(this.batch)
   }
 
-  private add(ref: SeriesRef, t: number, v: number, kind: Kind): void {
+  private add(ref: SeriesRef, t: number, v: number, kind: Kind, st: number): void {
     const { batch } = this
     const i = batch.length
     if (i === batch.refs.length) growBatch(batch, 2 * i)
@@ -97,6 +105,10 @@ export class HeadAppender implements Appender {
     batch.t[i] = t
     batch.v[i] = v
     batch.kind[i] = kind
+    if (st !== 0) {
+      beginStarts(batch)
+      batch.st[i] = st
+    }
     batch.length = i + 1
   }
 

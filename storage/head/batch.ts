@@ -6,7 +6,11 @@ export interface GatheredBatch extends SampleBatch {
   /** Of each sample. */
   refs: Float64Array
   histograms: FloatHistogram[]
+  /** The array behind `st`, kept for the next batch that has any. */
+  starts: Float64Array
 }
+
+const NO_STARTS = new Float64Array(0)
 
 export function emptyBatch(capacity: number): GatheredBatch {
   return {
@@ -18,8 +22,18 @@ export function emptyBatch(capacity: number): GatheredBatch {
     kind: new Uint8Array(capacity),
     lastV: new Float64Array(capacity),
     isKey: new Uint8Array(capacity),
+    st: NO_STARTS,
     histograms: [],
+    starts: NO_STARTS,
   }
+}
+
+/** Makes room for start timestamps, where the batch has none so far; those of its samples are 0. */
+export function beginStarts(batch: GatheredBatch): void {
+  if (batch.st.length > 0) return
+  if (batch.starts.length < batch.refs.length) batch.starts = new Float64Array(batch.refs.length)
+  else batch.starts.fill(0)
+  batch.st = batch.starts
 }
 
 /** Batches used again: fresh columns for each scrape are garbage that V8 collects often for. */
@@ -35,6 +49,7 @@ export class BatchPool {
     if (this.free.length === POOL_MAX || batch.index.length > CAPACITY_MAX) return
     batch.length = 0
     batch.histograms.length = 0
+    batch.st = NO_STARTS
     this.free.push(batch)
   }
 }
@@ -49,5 +64,9 @@ export function growBatch(batch: GatheredBatch, capacity: number): void {
   const grown = emptyBatch(capacity)
   for (const column of ['refs', 'index', 't', 'v', 'kind', 'lastV', 'isKey'] as const)
     grown[column].set(batch[column])
-  Object.assign(batch, { ...grown, length: batch.length, histograms: batch.histograms })
+  const { length, histograms, st } = batch
+  Object.assign(batch, { ...grown, length, histograms })
+  if (st.length === 0) return
+  beginStarts(batch)
+  batch.st.set(st)
 }

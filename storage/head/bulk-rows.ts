@@ -27,7 +27,7 @@ import {
   STATE,
 } from './row-layout.ts'
 import { pushStaged } from './row-reader.ts'
-import { newestTime, stage, stageLate } from './series-row.ts'
+import { newestTime, noteStart, stage, stageLate } from './series-row.ts'
 import { encodeHistogram, releaseHistogram, storeHistogram } from './staged-histogram.ts'
 
 /** Samples that wait of a series at most; they become one chunk. */
@@ -61,6 +61,8 @@ export class BulkRows {
   private writer: GenerationWriter
   private lastT = Number.NaN
   private lastStamp = 0
+  /** Whether a row may have a start note. */
+  private hasStarts = false
 
   constructor(writer: GenerationWriter) {
     this.writer = writer
@@ -68,6 +70,7 @@ export class BulkRows {
 
   /** What comes is of this generation. Requires: nothing waits. */
   turnTo(writer: GenerationWriter): void {
+    if (writer !== this.writer) this.hasStarts = false
     this.writer = writer
     this.lastT = Number.NaN
   }
@@ -83,16 +86,19 @@ export class BulkRows {
   }
 
   /**
-   * Adds `v[i]` at time `t[i]`, a float or stale marker: columns, so that V8 makes no number on the heap for the call.
-   * Samples were checked before they were logged; one that comes again with a time that it had is left out. Returns
+   * Adds `v[i]` at time `t[i]`, a float or stale marker, with start timestamp `st[i]`, where `st` is not empty: columns, so
+   * that V8 makes no number on the heap for the call. Samples were checked before they were logged; one that comes again with a time that it had is left out. Returns
    * whether it was added. Requires: the series was begun. Throws NO_MEMORY.
    */
-  add(index: number, t: Float64Array, v: Float64Array, i: number, kind: number): boolean {
+  add(index: number, t: Float64Array, v: Float64Array, st: Float64Array, i: number, kind: number): boolean {
     const page = this.pages[index >>> PAGE_SHIFT]
     const inPage = index & PAGE_MASK
-    if (!(t[i] > page.newestT[inPage])) return this.addLate(page, index, t[i], v[i], kind as Kind)
+    if (!(t[i] > page.newestT[inPage])) {
+      return this.addLate(page, index, t[i], v[i], kind as Kind, st.length > 0 ? st[i] : 0)
+    }
     if (page.count[inPage] === WAITING_MAX) this.makeChunk(page, index, WAITING_MAX)
     if (t[i] !== this.lastT) this.turnToTime(t[i])
+    if (st.length > 0 || this.hasStarts) this.noteStart(index, this.lastStamp, st.length > 0 ? st[i] : 0)
     const at = placeOf(inPage, page.count[inPage]++)
     page.v[at] = v[i]
     page.stamps[at] = ((kind << STAMP_KIND_SHIFT) | this.lastStamp) >>> 0
@@ -101,15 +107,23 @@ export class BulkRows {
   }
 
   /** As `add`, of a histogram, which goes into the row at once. */
-  addHistogram(index: number, t: number, histogram: FloatHistogram, kind: HistogramKind): boolean {
+  addHistogram(
+    index: number,
+    t: number,
+    histogram: FloatHistogram,
+    kind: HistogramKind,
+    st: number,
+  ): boolean {
     const { writer } = this
     const page = this.pages[index >>> PAGE_SHIFT]
     const newestT = page.newestT[index & PAGE_MASK]
     if (t === newestT) return false
     const recordAt = storeHistogram(writer, encodeHistogram(histogram, kind))
-    if (t < newestT) return this.addLate(page, index, t, recordAt, kind)
+    if (t < newestT) return this.addLate(page, index, t, recordAt, kind, st)
     this.settle(page, index)
-    stage(writer, writer.rowAt(index), writer.stampOf(t, COMMIT_REPLAYED), recordAt, kind)
+    const stamp = writer.stampOf(t, COMMIT_REPLAYED)
+    this.noteStart(index, stamp, st)
+    stage(writer, writer.rowAt(index), stamp, recordAt, kind)
     page.newestT[index & PAGE_MASK] = t
     return true
   }
@@ -129,10 +143,17 @@ export class BulkRows {
     this.lastT = t
   }
 
-  private addLate(page: Page, index: number, t: number, v: number, kind: Kind): boolean {
+  /** Of a sample that comes in order. */
+  private noteStart(index: number, stamp: number, st: number): void {
+    const { writer } = this
+    if (st !== 0) this.hasStarts = true
+    noteStart(writer, writer.rowAt(index), stamp, st)
+  }
+
+  private addLate(page: Page, index: number, t: number, v: number, kind: Kind, st: number): boolean {
     if (kind === KIND_STALE || t === page.newestT[index & PAGE_MASK]) return false
     const { writer } = this
-    stageLate(writer, writer.rowAt(index), writer.stampOf(t, COMMIT_REPLAYED), v, kind)
+    stageLate(writer, writer.rowAt(index), writer.stampOf(t, COMMIT_REPLAYED), v, kind, st)
     return true
   }
 

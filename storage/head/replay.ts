@@ -209,7 +209,7 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
     writer.noteSeries(own)
   }
 
-  samples({ length, index, t, v, kind, histograms }: LoggedSamples): void {
+  samples({ length, index, t, v, kind, st, histograms }: LoggedSamples): void {
     const { indexes, rows, writer } = this
     let added = 0
     let mint = Number.POSITIVE_INFINITY
@@ -222,8 +222,8 @@ class GenerationBuilder implements PageVisitor, LoggedSeries {
       }
       const ofKind = kind[i]
       const isAdded = isHistogramKind(ofKind)
-        ? rows.addHistogram(own, t[i], histograms[v[i]], ofKind)
-        : rows.add(own, t, v, i, ofKind)
+        ? rows.addHistogram(own, t[i], histograms[v[i]], ofKind, st.length > 0 ? st[i] : 0)
+        : rows.add(own, t, v, st, i, ofKind)
       if (!isAdded) continue
       added++
       if (t[i] < mint) mint = t[i]

@@ -9,13 +9,17 @@ import {
   CLOSED_COUNT,
   FIRST_CLOSED,
   isLaterCommit,
-  LATE,
+  LATE_STARTED,
+  LIST,
+  listedNext,
+  listedType,
   OPEN,
   STAGED_MASK,
   STAGED_STAMPS,
   STAGED_V,
   STAMP_KIND_SHIFT,
   STAMP_MASK,
+  START_NOTE,
   STATE,
   stampCount,
   VERSION,
@@ -31,7 +35,7 @@ export function hasOwnSamples(slab: Slab, at: number): boolean {
     (Atomics.load(u32, row + STATE) & STAGED_MASK) > 0 ||
     u32[row + OPEN] !== 0 ||
     u32[row + FIRST_CLOSED] !== 0 ||
-    u32[row + LATE] !== 0
+    u32[row + LIST] !== 0
   )
 }
 
@@ -47,8 +51,9 @@ export function firstTime(generation: Generation, at: number): number {
     else if ((Atomics.load(u32, row + STATE) & STAGED_MASK) > 0) {
       first = generation.stampTime(u32[row + STAGED_STAMPS] & STAMP_MASK)
     }
-    for (let lateAt = Atomics.load(u32, row + LATE); lateAt !== 0; lateAt = u32[lateAt * 2]) {
-      first = Math.min(first, generation.stampTime(u32[lateAt * 2 + 1] & STAMP_MASK))
+    // A start note has the time of a sample, too.
+    for (let at = Atomics.load(u32, row + LIST); at !== 0; at = listedNext(u32, at)) {
+      first = Math.min(first, generation.stampTime(u32[at * 2 + 1] & STAMP_MASK))
     }
     if (isStill(u32, row, version)) return first
   }
@@ -85,8 +90,22 @@ export function readRow(
     }
     into.clear()
   }
-  const lateAt = Atomics.load(u32, row + LATE)
-  if (lateAt !== 0) readLate(generation, lateAt, commit, mint, maxt, into)
+  const listAt = Atomics.load(u32, row + LIST)
+  if (listAt === 0) return
+  // Notes that came since are of samples that the view does not see.
+  setStarts(generation, listAt, into)
+  readLate(generation, listAt, commit, mint, maxt, into)
+}
+
+/** Gives samples that came in order their start timestamps. */
+function setStarts(generation: Generation, listAt: number, into: SampleColumns): void {
+  const { u32, f64 } = generation.slab
+  let end = into.length
+  for (let at = listAt; at !== 0 && end > 0; at = listedNext(u32, at)) {
+    if (listedType(u32, at) !== START_NOTE) continue
+    const from = generation.stampTime(u32[at * 2 + 1] & STAMP_MASK)
+    while (end > 0 && into.t[end - 1] >= from) into.setStart(--end, f64[at + 1])
+  }
 }
 
 function readOrdered(
@@ -145,7 +164,7 @@ function readRecord(
 /** Adds late samples; at equal times the one that arrived first stays. */
 function readLate(
   generation: Generation,
-  newestAt: number,
+  listAt: number,
   commit: number,
   mint: number,
   maxt: number,
@@ -153,12 +172,14 @@ function readLate(
 ): void {
   const { u32, f64 } = generation.slab
   const found: { t: number; at: number }[] = []
-  for (let lateAt = newestAt; lateAt !== 0; lateAt = u32[lateAt * 2]) {
-    const stamp = u32[lateAt * 2 + 1] & STAMP_MASK
+  for (let at = listAt; at !== 0; at = listedNext(u32, at)) {
+    if (listedType(u32, at) === START_NOTE) continue
+    const stamp = u32[at * 2 + 1] & STAMP_MASK
     const t = generation.stampTime(stamp)
     if (t < mint || t > maxt || isLaterCommit(generation.stampCommit(stamp), commit)) continue
-    found.push({ t, at: lateAt })
+    found.push({ t, at })
   }
+  if (found.length === 0) return
   // From the earliest arrival on; the sort is stable.
   found.reverse()
   found.sort((a, b) => a.t - b.t)
@@ -166,6 +187,7 @@ function readLate(
   for (const { t, at } of found) {
     if (late.length > 0 && late.t[late.length - 1] === t) continue
     pushPoint(generation, u32[at * 2 + 1], f64[at + 1], late)
+    if (listedType(u32, at) === LATE_STARTED) late.setStart(late.length - 1, f64[at + 2])
   }
   // What is in order was there when a late sample came.
   mergeColumns(into, late)

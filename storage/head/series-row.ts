@@ -18,7 +18,12 @@ import {
   COUNTS,
   IN_USE,
   KIND_SHIFT,
-  LATE,
+  LATE_SAMPLE,
+  LATE_STARTED,
+  LIST,
+  listedNext,
+  listedType,
+  listedWord,
   newestKind,
   newestSlot,
   STAGED_MASK,
@@ -27,6 +32,7 @@ import {
   STAGED_V,
   STAMP_KIND_SHIFT,
   STAMP_MASK,
+  START_NOTE,
   STATE,
 } from './row-layout.ts'
 import { copyHistogram, isSameHistogram, releaseHistogram } from './staged-histogram.ts'
@@ -34,7 +40,8 @@ import { copyHistogram, isSameHistogram, releaseHistogram } from './staged-histo
 /** Between two samples of a series that the log has by themselves. */
 const KEY_DISTANCE = 16
 
-const LATE_WORDS = 2
+const LISTED_WORDS = 2
+const LISTED_STARTED_WORDS = 3
 
 /** Words that a sample takes at most, spread over the run it is encoded with. */
 export const SAMPLE_WORDS_MAX = 16
@@ -217,18 +224,53 @@ function showSlot(generation: GenerationWriter, at: number, slot: number, stamp:
   Atomics.store(u32, row + STATE, IN_USE | ((kind + 1) << KIND_SHIFT) | (slot + 1))
 }
 
-/** Writer. Adds a sample that is older than the series' newest one. Throws NO_MEMORY before anything changed. */
+/** Whether the row has late samples or start notes: else its samples have no start timestamps. */
+export function hasList(slab: Slab, at: number): boolean {
+  return slab.u32[at * 2 + LIST] !== 0
+}
+
+/**
+ * Writer. Notes the start timestamp, 0 = unknown, of the sample of `stamp`, which comes in order and is staged next, unless it
+ * is that of the sample before it in this generation. Throws NO_MEMORY before anything changed.
+ */
+export function noteStart(generation: GenerationWriter, at: number, stamp: number, st: number): void {
+  const { u32, f64 } = generation.slab
+  const listAt = u32[at * 2 + LIST]
+  const hasNote = listAt !== 0 && listedType(u32, listAt) === START_NOTE
+  if (!hasNote && st === 0) return
+  if (hasNote && f64[listAt + 1] === st) {
+    // There was no memory for the sample of a note that is later.
+    if (generation.stampTime(u32[listAt * 2 + 1]) <= generation.stampTime(stamp)) return
+  }
+  const noteAt = generation.arena.allocate(LISTED_WORDS)
+  u32[noteAt * 2] = listedWord(START_NOTE, listAt)
+  u32[noteAt * 2 + 1] = stamp
+  f64[noteAt + 1] = st
+  Atomics.store(u32, at * 2 + LIST, noteAt)
+}
+
+/**
+ * Writer. Adds a sample that is older than the series' newest one; `st` is its start timestamp, 0 = unknown. Throws NO_MEMORY
+ * before anything changed.
+ */
 export function stageLate(
   generation: GenerationWriter,
   at: number,
   stamp: number,
   v: number,
   kind: Kind,
+  st: number,
 ): void {
   const { u32, f64 } = generation.slab
-  const lateAt = generation.arena.allocate(LATE_WORDS)
-  u32[lateAt * 2] = u32[at * 2 + LATE]
+  const listAt = u32[at * 2 + LIST]
+  // Behind the note that leads the list, so that it goes on to do so.
+  const noteAt = listAt !== 0 && listedType(u32, listAt) === START_NOTE ? listAt : 0
+  const lateAt = generation.arena.allocate(st === 0 ? LISTED_WORDS : LISTED_STARTED_WORDS)
+  const nextAt = noteAt === 0 ? listAt : listedNext(u32, noteAt)
+  u32[lateAt * 2] = listedWord(st === 0 ? LATE_SAMPLE : LATE_STARTED, nextAt)
   u32[lateAt * 2 + 1] = ((kind << STAMP_KIND_SHIFT) | stamp) >>> 0
   f64[lateAt + 1] = v
-  Atomics.store(u32, at * 2 + LATE, lateAt)
+  if (st !== 0) f64[lateAt + 2] = st
+  if (noteAt === 0) Atomics.store(u32, at * 2 + LIST, lateAt)
+  else Atomics.store(u32, noteAt * 2, listedWord(START_NOTE, lateAt))
 }

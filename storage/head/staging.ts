@@ -14,8 +14,10 @@ import {
   copyNewestValue,
   followsNewest,
   forceKey,
+  hasList,
   isKeyDue,
   newestTime,
+  noteStart,
   stage,
   stageFloat,
   stageLate,
@@ -42,7 +44,8 @@ export class Staging {
    */
   stage(batch: SampleBatch, current: GenerationWriter, bounds: AppendBounds, commit: number): CommitCounts {
     const { slab } = this
-    const { index, t, v, kind, lastV, isKey } = batch
+    const { index, t, v, kind, lastV, isKey, st } = batch
+    const hasStarts = st.length > 0
     const { minValidT } = bounds
     const count = batch.length
     let stamp = 0
@@ -69,6 +72,7 @@ export class Staging {
         stamp = current.stampOf(t[i], commit)
         stampedT = t[i]
       }
+      if (hasStarts || hasList(slab, at)) noteStart(current, at, stamp, hasStarts ? st[i] : 0)
       stageFloat(current, at, stamp, v, i)
       isKey[taken] = isKeyDue(slab, at) ? 1 : 0
       if (isNewTime) current.noteTime(t[i])
@@ -77,6 +81,7 @@ export class Staging {
       t[taken] = t[i]
       v[taken] = v[i]
       kind[taken] = KIND_FLOAT
+      if (hasStarts) st[taken] = st[i]
       batch.length = taken + 1
     }
     this.samples += batch.length
@@ -93,7 +98,7 @@ export class Staging {
     commit: number,
   ): AppendOutcome {
     const { slab } = this
-    const { index, t, v, kind, lastV, isKey, length: taken } = batch
+    const { index, t, v, kind, lastV, isKey, st, length: taken } = batch
     const ofKind = kind[i] as Kind
     const encoded = isHistogramKind(ofKind)
       ? encodeHistogram(batch.histograms[v[i]], ofKind as HistogramKind)
@@ -105,8 +110,12 @@ export class Staging {
     copyNewestValue(slab, at, lastV, taken)
     const stamp = current.stampOf(t[i], commit)
     const stored = encoded === undefined ? v[i] : storeHistogram(current, encoded)
-    if (isLate) stageLate(current, at, stamp, stored, ofKind)
-    else stage(current, at, stamp, stored, ofKind)
+    const start = st.length > 0 ? st[i] : 0
+    if (isLate) stageLate(current, at, stamp, stored, ofKind, start)
+    else {
+      noteStart(current, at, stamp, start)
+      stage(current, at, stamp, stored, ofKind)
+    }
     isKey[taken] = isPlain && !isKeyDue(slab, at) ? 0 : 1
     if (!isPlain) forceKey(slab, at)
     current.noteTime(t[i])
@@ -117,6 +126,7 @@ export class Staging {
     t[taken] = t[i]
     v[taken] = v[i]
     kind[taken] = ofKind
+    if (st.length > 0) st[taken] = start
     batch.length = taken + 1
     return outcome
   }

@@ -42,7 +42,10 @@ export class SampleColumns {
   readonly histograms: FloatHistogram[] = []
   /** Whether every sample is KIND_FLOAT, so that the loop over them need not look at `kind`. */
   allFloat = true
-  /** Start timestamps, Unix ms, 0 = unknown. Empty as long as no sample has one, so that it costs nothing then. */
+  /**
+   * Start timestamps, Unix ms, 0 = unknown; 0 beyond `length`, too. Empty as long as no sample has one, so that it costs
+   * nothing then.
+   */
   st: Float64Array = NO_STARTS
   /** The array behind `st`, kept for the next series that has any. */
   private starts: Float64Array = NO_STARTS
@@ -98,7 +101,13 @@ export class SampleColumns {
     if (kind !== KIND_FLOAT) this.allFloat = false
   }
 
-  /** Gives sample i its start timestamp. */
+  /** Leaves samples [0, length). Requires: there are as many. */
+  truncate(length: number): void {
+    if (this.st.length > 0) this.st.fill(0, length, this.length)
+    this.length = length
+  }
+
+  /** Gives sample i, for which there is room, its start timestamp. */
   setStart(i: number, st: number): void {
     if (this.st.length === 0) {
       if (st === 0) return

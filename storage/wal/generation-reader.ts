@@ -20,6 +20,7 @@ import {
   RECORD_OPENING,
   RECORD_SAMPLES,
   RECORD_SERIES,
+  RECORD_STARTED_SAMPLES,
 } from './record.ts'
 import { LastValues, LoggedSamples, readSamples } from './samples.ts'
 
@@ -137,8 +138,8 @@ export class GenerationReader {
     let index = -1
     try {
       const type = reader.u8()
-      if (type === RECORD_SAMPLES) {
-        readSamples(reader, this.last, this.samples)
+      if (type === RECORD_SAMPLES || type === RECORD_STARTED_SAMPLES) {
+        readSamples(reader, type === RECORD_STARTED_SAMPLES, this.last, this.samples)
       } else if (type === RECORD_NEXT_SERIES || type === RECORD_SERIES) {
         index = type === RECORD_SERIES ? reader.varint() : nextSeries
         this.last.reserve(index)

@@ -6,7 +6,7 @@
  *
  * Page:
  *
- *   byte 0      version of the format: 2
+ *   byte 0      version of the format: 3 where a record of type 6 is in it, else 2
  *   bytes 1–3   0
  *   bytes 4–7   u32, little-endian: CRC-32 of the key, bytes 0–3, and bytes 8 to the end
  *   bytes 8–    records, one after the other: u8 type, then what is below
@@ -17,6 +17,7 @@
  *   type 4  the generation before: varint its number, varint how many pages it has. It opens a generation.
  *   type 5  alone in its page: from this page to page (varint) all were lost; varint length and UTF-8 text of where the
  *           damaged original is kept
+ *   type 6  as type 3, with start timestamps
  *
  * Labels: name 0xFF value 0xFF … in the order of the names, front-coded against the series before in this page: varint
  * number of bytes in common, varint number of others, the others. At a page's start the next index is 0.
@@ -29,15 +30,18 @@ import { ByteWriter } from '../codec/byte-writer.ts'
 import { StorageError } from '../errors.ts'
 import type { LabelBytes } from '../head/label-bytes.ts'
 import type { KeyRange, Page } from '../store.ts'
-import { COMMIT_SAMPLES_MAX, type SampleBatch, writeSamples } from './samples.ts'
+import { COMMIT_SAMPLES_MAX, hasStarts, type SampleBatch, writeSamples } from './samples.ts'
 
 export const PAGE_VERSION = 2
+/** Of a page with start timestamps: a program that does not know them refuses it. */
+export const PAGE_VERSION_STARTS = 3
 export const PAGE_HEADER = 8
 export const RECORD_NEXT_SERIES = 1
 export const RECORD_SERIES = 2
 export const RECORD_SAMPLES = 3
 export const RECORD_OPENING = 4
 export const RECORD_FILL_IN = 5
+export const RECORD_STARTED_SAMPLES = 6
 
 /** A page is closed when it is larger than this. */
 export const PAGE_BYTES = 192 * 1024
@@ -77,6 +81,7 @@ export class PageBuilder {
   /** Labels of the newest series of this page. */
   private readonly labels = new ByteWriter(1024)
   private nextSeries = 0
+  private version = PAGE_VERSION
 
   constructor() {
     this.clear()
@@ -125,15 +130,17 @@ export class PageBuilder {
   /** Adds samples of the batch from `from` on as one record. Returns the end of what was added, at most `to`. */
   addSamples(batch: SampleBatch, from: number, to: number): number {
     const end = Math.min(to, from + COMMIT_SAMPLES_MAX)
-    this.out.u8(RECORD_SAMPLES)
-    writeSamples(batch, from, end, this.out)
+    const isStarted = hasStarts(batch, from, end)
+    if (isStarted) this.version = PAGE_VERSION_STARTS
+    this.out.u8(isStarted ? RECORD_STARTED_SAMPLES : RECORD_SAMPLES)
+    writeSamples(batch, from, end, isStarted, this.out)
     return end
   }
 
   /** The finished page; the builder is empty after it. */
   finish(key: Uint8Array): Page {
     const value = new Uint8Array(this.out.bytes.subarray(0, this.out.length))
-    sealPage(key, value)
+    sealPage(key, value, this.version)
     this.clear()
     return { key, value }
   }
@@ -143,6 +150,7 @@ export class PageBuilder {
     this.out.f64(0)
     this.labels.clear()
     this.nextSeries = 0
+    this.version = PAGE_VERSION
   }
 }
 
@@ -161,10 +169,10 @@ export function checkPage({ key, value }: Page): void {
   // Version 1 left the first bytes out of its checksum.
   const expected = version === 1 ? crc32(value.subarray(PAGE_HEADER), crc32(key)) : checksum(key, value)
   if (stored !== expected) throw damaged(key, 'its checksum does not fit')
-  if (version !== PAGE_VERSION) {
+  if (version !== PAGE_VERSION && version !== PAGE_VERSION_STARTS) {
     throw new StorageError(
       'NEWER_FORMAT',
-      `the write-ahead log has format ${version}, this version reads ${PAGE_VERSION}`,
+      `the write-ahead log has format ${version}, this version reads ${PAGE_VERSION} and ${PAGE_VERSION_STARTS}`,
     )
   }
 }

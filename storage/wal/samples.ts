@@ -6,6 +6,9 @@
  *   times   form 0: one for all, signed (a varint in zigzag) · form 1: n × signed, each the difference to the one before,
  *           the first to 0 · form 2: n × f64
  *   varint  number of runs of series indexes; a run: signed start − end of the run before (at first 0), varint length
+ *   starts  only in a record with start timestamps: u8 form · form 0: runs of samples with one, until they are n: varint
+ *           2 × c + 1 and varint length, or for a single one varint 2 × c; c = 0: none, unknown; else c − 1 = the difference to the
+ *           one before that is known, at first to 0, in zigzag · form 1: n × f64, 0 = unknown
  *   values  codes, below, in the order of the samples
  *
  * Each code is a byte, with what follows it. Integers z are in zigzag: d = 0, −1, 1 … is z = 0, 1, 2 …
@@ -42,6 +45,8 @@ export interface SampleBatch {
   /** For a histogram the index of it in `histograms`. */
   v: Float64Array
   kind: Uint8Array
+  /** Start timestamps, Unix milliseconds, 0 = unknown. Empty as long as no sample has one. */
+  st: Float64Array
   /** Value of the sample before it of the same series. Not looked at where `isKey` is 1 or the kind is no float. */
   lastV: Float64Array
   /**
@@ -64,6 +69,11 @@ const TIMES_F64 = 2
 /** Times beyond it, and their differences, are written as they are. */
 const TIME_MAX = 2 ** 50
 
+const STARTS_RUNS = 0
+const STARTS_F64 = 1
+/** Starts from here on are written as they are. */
+const START_MAX = 2 ** 48
+
 const RUN_MAX = 0x40
 const INTEGER_SMALL = 0x40
 const INTEGER_MIDDLE = 0x80
@@ -80,8 +90,8 @@ const SCALES = Float64Array.of(1, 100, 1e3, 1e6, 1e9)
 const SCALES_END = SCALED + 8 * SCALES.length
 const INTEGER_MAX = 2 ** 52
 
-/** Most bytes of a sample without its histogram: time, run, mode, value. */
-const SAMPLE_BYTES_MAX = 8 + 10 + 1 + 9
+/** Most bytes of a sample without its histogram: time, run, start, mode, value. */
+const SAMPLE_BYTES_MAX = 8 + 10 + 10 + 1 + 9
 
 const scratch = new Float64Array(2)
 const scratchBits = new Uint32Array(scratch.buffer)
@@ -90,12 +100,25 @@ const scratchBits = new Uint32Array(scratch.buffer)
 const decoded = new Float64Array(1)
 const decodedBits = new Uint32Array(decoded.buffer)
 
-/** Writes samples [from, to). Requires: 1 ≤ to − from ≤ COMMIT_SAMPLES_MAX. */
-export function writeSamples(batch: SampleBatch, from: number, to: number, out: ByteWriter): void {
+/** Whether one of the samples [from, to) has a start timestamp. */
+export function hasStarts({ st }: SampleBatch, from: number, to: number): boolean {
+  if (st.length > 0) for (let i = from; i < to; i++) if (st[i] !== 0) return true
+  return false
+}
+
+/** Writes samples [from, to), `withStarts` or without. Requires: 1 ≤ to − from ≤ COMMIT_SAMPLES_MAX. */
+export function writeSamples(
+  batch: SampleBatch,
+  from: number,
+  to: number,
+  withStarts: boolean,
+  out: ByteWriter,
+): void {
   out.reserve(16 + (to - from) * SAMPLE_BYTES_MAX)
   out.varint(to - from)
   writeTimes(batch.t, from, to, out)
   writeRuns(batch.index, from, to, out)
+  if (withStarts) writeStarts(batch.st, from, to, out)
   writeValues(batch, from, to, out)
 }
 
@@ -129,6 +152,31 @@ function writeRuns(index: Uint32Array, from: number, to: number, out: ByteWriter
     out.varint(zigzag(index[start] - end))
     out.varint(i - start)
     end = index[i - 1] + 1
+  }
+}
+
+function writeStarts(st: Float64Array, from: number, to: number, out: ByteWriter): void {
+  let isWhole = true
+  for (let i = from; i < to; i++) {
+    if (!(Math.abs(st[i]) < START_MAX) || Math.floor(st[i]) !== st[i]) isWhole = false
+  }
+  out.u8(isWhole ? STARTS_RUNS : STARTS_F64)
+  if (!isWhole) {
+    for (let i = from; i < to; i++) out.f64(st[i])
+    return
+  }
+  let before = 0
+  for (let i = from; i < to; ) {
+    const start = st[i]
+    const first = i++
+    while (i < to && st[i] === start) i++
+    const code = start === 0 ? 0 : 1 + zigzag(start - before)
+    if (start !== 0) before = start
+    if (i - first === 1) out.varint(2 * code)
+    else {
+      out.varint(2 * code + 1)
+      out.varint(i - first)
+    }
   }
 }
 
@@ -267,6 +315,8 @@ export class LastValues {
   }
 }
 
+const NO_STARTS = new Float64Array(0)
+
 /** What was read of one commit record: columns, [0, length) counts. Overwritten by the next one. */
 export class LoggedSamples {
   length = 0
@@ -275,6 +325,10 @@ export class LoggedSamples {
   /** For a histogram the index of it in `histograms`. */
   readonly v = new Float64Array(COMMIT_SAMPLES_MAX)
   readonly kind = new Uint8Array(COMMIT_SAMPLES_MAX)
+  /** Start timestamps, 0 = unknown; empty where the record has none. */
+  st: Float64Array = NO_STARTS
+  /** The array behind `st`. */
+  readonly starts = new Float64Array(COMMIT_SAMPLES_MAX)
   readonly histograms: FloatHistogram[] = []
   /** Samples whose value is not known, since the value that it differs from was lost: [0, lostLength) counts. */
   lostLength = 0
@@ -283,7 +337,12 @@ export class LoggedSamples {
 }
 
 /** Reads what `writeSamples` wrote. Throws CORRUPTION. */
-export function readSamples(reader: ByteReader, last: LastValues, into: LoggedSamples): void {
+export function readSamples(
+  reader: ByteReader,
+  withStarts: boolean,
+  last: LastValues,
+  into: LoggedSamples,
+): void {
   const count = reader.varint()
   if (count < 1 || count > COMMIT_SAMPLES_MAX)
     throw new StorageError('CORRUPTION', `a commit has ${count} samples`)
@@ -292,7 +351,10 @@ export function readSamples(reader: ByteReader, last: LastValues, into: LoggedSa
   into.histograms.length = 0
   readTimes(reader, into.t, count)
   readRuns(reader, into.index, count, last)
+  into.st = withStarts ? into.starts : NO_STARTS
+  if (withStarts) readStarts(reader, into.st, count)
   readValues(reader, last, into, count)
+  if (withStarts && into.lostLength > 0) dropLost(into.st, count)
 }
 
 function readTimes(reader: ByteReader, t: Float64Array, count: number): void {
@@ -322,6 +384,33 @@ function readRuns(reader: ByteReader, index: Uint32Array, count: number, last: L
     for (let i = start; i < end; i++) index[done++] = i
   }
   if (done !== count) throw new StorageError('CORRUPTION', `${count} samples have ${done} series`)
+}
+
+function readStarts(reader: ByteReader, st: Float64Array, count: number): void {
+  const form = reader.u8()
+  if (form === STARTS_F64) {
+    // NaN is none; `lose` marks with it.
+    for (let i = 0; i < count; i++) st[i] = reader.f64() || 0
+    return
+  }
+  if (form !== STARTS_RUNS)
+    throw new StorageError('CORRUPTION', `a commit has start timestamps of unknown form ${form}`)
+  let before = 0
+  for (let done = 0; done < count; ) {
+    const code = reader.varint()
+    const length = code % 2 === 0 ? 1 : reader.varint()
+    if (length < 1 || length > count - done)
+      throw new StorageError('CORRUPTION', `a run of start timestamps has length ${length}`)
+    if (code >= 2) before += unzigzag(Math.floor(code / 2) - 1)
+    st.fill(code < 2 ? 0 : before, done, done + length)
+    done += length
+  }
+}
+
+/** Closes the gaps of samples that are lost: `lose` marked them. */
+function dropLost(st: Float64Array, count: number): void {
+  let to = 0
+  for (let i = 0; i < count; i++) if (!Number.isNaN(st[i])) st[to++] = st[i]
 }
 
 function readValues(reader: ByteReader, last: LastValues, into: LoggedSamples, count: number): void {
@@ -388,6 +477,7 @@ function lose(into: LoggedSamples, i: number): void {
   const at = into.lostLength++
   into.lostIndex[at] = into.index[i]
   into.lostT[at] = into.t[i]
+  if (into.st.length > 0) into.st[i] = Number.NaN
 }
 
 function readOtherKind(reader: ByteReader, code: number, into: LoggedSamples, i: number): void {

@@ -23,6 +23,7 @@ import {
   type PlainKind,
   SampleColumns,
 } from '../../storage/model/sample.ts'
+import { prng } from '../harness/prng.ts'
 
 export interface StorageSuiteOptions {
   /** 0 when nothing is said. */
@@ -636,7 +637,8 @@ export function storageSuite(
             const kind = i % 4 === 0 ? KIND_FLOAT_HISTOGRAM : KIND_HISTOGRAM
             const one = i % 23 === 3 ? custom : histogram(10 + i * 3, i % 17 === 0 ? 1 : 0)
             expect(appender.appendHistogram(ref, t, one, kind)).toBe(APPENDED)
-            want.push([t, kind, one])
+            // Whether they go on is found out.
+            want.push([t, kind, { ...one, counterResetHint: expect.any(String) }])
           }
           await appender.commit()
           if (i % 31 === 30) await move(opened)
@@ -659,6 +661,202 @@ export function storageSuite(
         expect(outcomes).toEqual([APPENDED, APPEND_SAME, APPEND_DUPLICATE, APPEND_DUPLICATE])
         expect(await append(storage, [['h', 1, 9]])).toEqual([APPEND_DUPLICATE])
         expect(await read()).toEqual([[1, KIND_HISTOGRAM, histogram(9)]])
+      })
+
+      const hints = async (mint = 0): Promise<string[]> => {
+        const querier = storage.querier(mint, 1e12)
+        const set = await querier.select(ALL, NO_HINTS)
+        const columns = new SampleColumns(1)
+        set.read(0, columns)
+        querier.close()
+        return Array.from({ length: columns.length }, (_, i) =>
+          columns.kind[i] < KIND_HISTOGRAM ? 'none' : columns.histograms[columns.v[i]].counterResetHint,
+        )
+      }
+      const changed = (one: FloatHistogram, more: Partial<FloatHistogram>): FloatHistogram => ({
+        ...one,
+        ...more,
+      })
+      type HintCase = [rule: string, rows: (FloatHistogram | 'stale' | 'float')[], want: string[]]
+      const hintCases: HintCase[] = [
+        [
+          'the first is unknown, those that go on are no resets, whatever was said of them',
+          [changed(histogram(9), { counterResetHint: 'not_reset' }), histogram(9), histogram(11)],
+          ['unknown', 'not_reset', 'not_reset'],
+        ],
+        [
+          'a drop is unknown',
+          [histogram(9), histogram(8), histogram(9)],
+          ['unknown', 'unknown', 'not_reset'],
+        ],
+        [
+          'so is what was said to be a reset',
+          [histogram(9), changed(histogram(10), { counterResetHint: 'reset' }), histogram(11)],
+          ['unknown', 'unknown', 'not_reset'],
+        ],
+        [
+          'so is what follows on a float, a stale marker or a gauge; gauges are gauges',
+          [
+            histogram(9),
+            'float',
+            histogram(9),
+            'stale',
+            histogram(9),
+            changed(histogram(9), { counterResetHint: 'gauge' }),
+            changed(histogram(3), { counterResetHint: 'gauge' }),
+            histogram(9),
+          ],
+          ['unknown', 'none', 'unknown', 'none', 'unknown', 'gauge', 'gauge', 'unknown'],
+        ],
+        [
+          'so is another schema, zero bucket or bound',
+          [
+            histogram(9),
+            histogram(10, 1),
+            changed(histogram(11, 1), { zeroThreshold: 1 }),
+            custom,
+            changed(custom, { sum: 8 }),
+            changed(custom, { customValues: [0.5, 3] }),
+          ],
+          ['unknown', 'unknown', 'unknown', 'unknown', 'not_reset', 'unknown'],
+        ],
+        [
+          'buckets may come, and empty ones may go',
+          [
+            changed(histogram(9), { positiveSpans: [{ offset: 0, length: 3 }], positiveBuckets: [7, 0, 2] }),
+            changed(histogram(9), {
+              positiveSpans: [
+                { offset: -1, length: 2 },
+                { offset: 1, length: 2 },
+              ],
+              positiveBuckets: [0, 7, 2, 0],
+            }),
+            changed(histogram(9), { positiveSpans: [{ offset: 0, length: 1 }], positiveBuckets: [9] }),
+          ],
+          ['unknown', 'not_reset', 'unknown'],
+        ],
+      ]
+      it.each(hintCases)('as for resets: %s', async (_, rows, want) => {
+        for (const [i, row] of rows.entries()) {
+          const appender = storage.appender()
+          const ref = appender.register(labelsOf('h'))
+          if (typeof row === 'string') appender.append(ref, i, i, row === 'stale' ? KIND_STALE : KIND_FLOAT)
+          else appender.appendHistogram(ref, i, row, KIND_HISTOGRAM)
+          await appender.commit()
+        }
+        expect(await hints()).toEqual(want)
+        opened.cut()
+        await opened.settle()
+        expect(await hints()).toEqual(want)
+        // What went on still does where the one before it is not asked for.
+        const from = want.indexOf('not_reset')
+        if (from > 0) expect(await hints(from)).toEqual(want.slice(from))
+      })
+    })
+
+    describe('start timestamps', () => {
+      beforeEach(async () => {
+        await opened.close()
+        opened = await open({ outOfOrderWindowMs: 1_800_000 })
+        storage = opened.storage
+      })
+
+      /** Of one series: `time:value` and, where it is known, `since start`. */
+      async function started(name: string, mint = 0, maxt = 1e12): Promise<string[]> {
+        const querier = storage.querier(mint, maxt)
+        const set = await querier.select([m('__name__', '=', name)], NO_HINTS)
+        const columns = new SampleColumns(1)
+        // What was there before must not show.
+        columns.push(1, 1, KIND_FLOAT)
+        columns.setStart(0, 77)
+        if (set.count > 0) set.read(0, columns)
+        else columns.clear()
+        querier.close()
+        const { t, v, kind, st, length } = columns
+        return Array.from({ length }, (_, i) => {
+          const value = kind[i] === KIND_STALE ? 'stale' : kind[i] === KIND_FLOAT ? v[i] : 'histogram'
+          return `${t[i]}:${value}${st.length > 0 && st[i] !== 0 ? ` since ${st[i]}` : ''}`
+        })
+      }
+
+      it.each(MOVES)('stay with their samples%s', async (_, move) => {
+        const want: string[] = []
+        const plain: string[] = []
+        for (let i = 1; i <= 150; i++) {
+          const t = 1000 * i
+          // A restart now and then, and times of which it is not known.
+          const st = i % 40 < 5 ? 0 : t - (t % 50_000) + 1
+          const appender = storage.appender()
+          const [ref, other] = [appender.register(labelsOf('c')), appender.register(labelsOf('d'))]
+          const kind = i % 30 === 29 ? KIND_STALE : KIND_FLOAT
+          expect(appender.append(other, t, i, KIND_FLOAT)).toBe(APPENDED)
+          if (i % 20 === 10) {
+            expect(appender.appendHistogram(ref, t, EMPTY_HISTOGRAM, KIND_HISTOGRAM, st)).toBe(APPENDED)
+          } else expect(appender.append(ref, t, i, kind, st)).toBe(APPENDED)
+          await appender.commit()
+          const value = i % 20 === 10 ? 'histogram' : kind === KIND_STALE ? 'stale' : i
+          want.push(`${t}:${value}${st === 0 ? '' : ` since ${st}`}`)
+          plain.push(`${t}:${i}`)
+          if (i % 45 === 44) await move(opened)
+        }
+        expect(await started('c')).toEqual(want)
+        expect(await started('d')).toEqual(plain)
+        for (const [from, to] of [
+          [3, 9],
+          [44, 130],
+          [149, 150],
+        ])
+          expect(await started('c', from * 1000, to * 1000)).toEqual(want.slice(from - 1, to))
+      })
+
+      it.each(MOVES)('stay with late samples, and with those around them%s', async (_, move) => {
+        const at = new Map<number, string>()
+        const random = prng(7)
+        for (let i = 0; i < 120; i++) {
+          const t = 10_000 + 100 * (i % 3 === 2 ? random.int(0, i) : i) + (i % 3 === 2 ? 50 : 0)
+          const st = random.pick([0, 5000, 5000, 6000, t])
+          const appender = storage.appender()
+          const outcome = appender.append(appender.register(labelsOf('c')), t, i, KIND_FLOAT, st)
+          await appender.commit()
+          expect(outcome).toBe(APPENDED)
+          if (!at.has(t)) at.set(t, `${t}:${i}${st === 0 ? '' : ` since ${st}`}`)
+          if (i % 50 === 49) await move(opened)
+        }
+        const want = [...at].sort(([a], [b]) => a - b).map(([, text]) => text)
+        expect(await started('c')).toEqual(want)
+        await opened.deleteSeries(ALL, 12_000, 15_000)
+        expect(await started('c')).toEqual(want.filter((text) => !(text >= '12000' && text <= '15000:')))
+      })
+
+      it('are no part of what a sample is compared by', async () => {
+        for (const [st, want] of [
+          [100, APPENDED],
+          [200, APPEND_SAME],
+          [0, APPEND_SAME],
+        ] as const) {
+          const appender = storage.appender()
+          expect(appender.append(appender.register(labelsOf('c')), 1000, 1, KIND_FLOAT, st)).toBe(want)
+          await appender.commit()
+        }
+        expect(await started('c')).toEqual(['1000:1 since 100'])
+      })
+
+      it('end with samples of a row, which have none', async () => {
+        for (const t of [1000, 2000, 3000, 4000]) {
+          const appender = storage.appender()
+          const ref = appender.register(labelsOf('c'))
+          const other = appender.register(labelsOf('d'))
+          if (t % 2000 > 0) appender.append(ref, t, t, KIND_FLOAT, 500)
+          else appender.appendRow(Float64Array.of(ref), Float64Array.of(t), 1, t, new Int8Array(1))
+          appender.append(other, t, 1, KIND_FLOAT, 400)
+          await appender.commit()
+        }
+        expect(await started('c')).toEqual([
+          '1000:1000 since 500',
+          '2000:2000',
+          '3000:3000 since 500',
+          '4000:4000',
+        ])
       })
     })
 

@@ -17,8 +17,8 @@ interface ArrivedSeries {
   samples: Map<number, string[]>
 }
 
+/** All but the counter reset hint: storages find out themselves whether a counter goes on. */
 const HISTOGRAM_KEYS = [
-  'counterResetHint',
   'schema',
   'zeroThreshold',
   'zeroCount',
@@ -33,11 +33,23 @@ const HISTOGRAM_KEYS = [
   'length',
 ]
 
-/** Kind and value as text that differs when they do. */
-export function sampleText(kind: Kind, v: number, histogram?: FloatHistogram): string {
+/** Kind, value and start timestamp as text that differs when they do. */
+export function sampleText(kind: Kind, v: number, histogram?: FloatHistogram, st = 0): string {
+  const text = valueText(kind, v, histogram)
+  return st === 0 ? text : `${text} since ${st}`
+}
+
+function valueText(kind: Kind, v: number, histogram?: FloatHistogram): string {
   if (kind === KIND_STALE) return 'stale'
-  if (histogram !== undefined) return `${kind}${JSON.stringify(histogram, HISTOGRAM_KEYS)}`
-  return Object.is(v, -0) ? '-0' : String(v)
+  if (histogram === undefined) return Object.is(v, -0) ? '-0' : String(v)
+  const gauge = histogram.counterResetHint === 'gauge' ? 'gauge ' : ''
+  return `${gauge}${kind}${JSON.stringify(histogram, HISTOGRAM_KEYS)}`
+}
+
+/** Sample i of the columns. */
+export function columnText({ kind, v, st, histograms }: SampleColumns, i: number): string {
+  const histogram = isHistogramKind(kind[i]) ? histograms[v[i]] : undefined
+  return sampleText(kind[i] as Kind, v[i], histogram, st.length > 0 ? st[i] : 0)
 }
 
 /** All samples of a range as a storage answers. Throws where series or samples are not in order. */
@@ -59,9 +71,7 @@ export async function contentsOf(
       const samples = new Map<number, string>()
       for (let j = 0; j < columns.length; j++) {
         if (j > 0 && columns.t[j] <= columns.t[j - 1]) throw new Error('samples out of order')
-        const kind = columns.kind[j] as Kind
-        const histogram = isHistogramKind(kind) ? columns.histograms[columns.v[j]] : undefined
-        samples.set(columns.t[j], sampleText(kind, columns.v[j], histogram))
+        samples.set(columns.t[j], columnText(columns, j))
       }
       if (samples.size > 0) contents.set(set.labels(i).key(), samples)
     }

@@ -10,7 +10,6 @@ import { MemoryStorage } from '../../storage/memory-storage.ts'
 import type { FloatHistogram } from '../../storage/model/histogram.ts'
 import type { Labels } from '../../storage/model/labels.ts'
 import { KIND_FLOAT, KIND_FLOAT_HISTOGRAM, KIND_STALE, type PlainKind } from '../../storage/model/sample.ts'
-import { ChunkHints } from './chunk-hints.ts'
 import { classicToCustom, type FloatSample } from './histogram-series.ts'
 import type { Prng } from './prng.ts'
 import { compareValue, compareVector, describeUnsorted, resultRows } from './promql-compare.ts'
@@ -99,14 +98,12 @@ class ScriptRun {
   /** Queries that ran so far. */
   executions = 0
   private storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
-  private hints = new ChunkHints()
 
   constructor(engine: Engine) {
     this.engine = engine
   }
 
   clear(): void {
-    this.hints = new ChunkHints()
     this.storage = new MemoryStorage({ appendableWindowMs: Number.POSITIVE_INFINITY })
   }
 
@@ -152,9 +149,8 @@ class ScriptRun {
     histogram: FloatHistogram,
     st: number,
   ): void {
-    const counterResetHint = this.hints.histogram(labels.key(), histogram)
-    const stored = { ...histogram, counterResetHint }
-    const outcome = appender.appendHistogram(appender.register(labels), t, stored, KIND_FLOAT_HISTOGRAM, st)
+    const ref = appender.register(labels)
+    const outcome = appender.appendHistogram(ref, t, histogram, KIND_FLOAT_HISTOGRAM, st)
     if (outcome < 0) throw new Error(`histogram of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }
 
@@ -166,7 +162,6 @@ class ScriptRun {
     kind: PlainKind,
     st: number,
   ): void {
-    this.hints.other(labels.key())
     const outcome = appender.append(appender.register(labels), t, v, kind, st)
     if (outcome < 0) throw new Error(`sample of ${labels.get('__name__')} at ${t} ms refused (${outcome})`)
   }

@@ -203,8 +203,13 @@ describe('Database', () => {
       const builder = new PageBuilder()
       builder.addSeries(0, labels)
       const [t, v, lastV] = [Float64Array.of(i + 1), Float64Array.of(-i), new Float64Array(1)]
-      const [index, kind, isKey] = [new Uint32Array(1), new Uint8Array(1), Uint8Array.of(1)]
-      builder.addSamples({ length: 1, index, t, v, kind, lastV, isKey, histograms: [] }, 0, 1)
+      const [index, kind, st, isKey] = [
+        new Uint32Array(1),
+        new Uint8Array(1),
+        new Float64Array(0),
+        Uint8Array.of(1),
+      ]
+      builder.addSamples({ length: 1, index, t, v, kind, st, lastV, isKey, histograms: [] }, 0, 1)
       return builder.finish(pageKey(i + 1, 0))
     })
     await store.write([oldestPage(1), ...pages], true)
@@ -633,11 +638,11 @@ describe('Database', () => {
     await db.close()
     const store = await Store.open(join(path, 'narthex', 'wal'), { createIfMissing: false, isShared: false })
     const value = new Uint8Array((await store.get(pageKey(1, 0)))!)
-    sealPage(pageKey(1, 0), value, 3)
+    sealPage(pageKey(1, 0), value, 4)
     await store.write([{ key: pageKey(1, 0), value }], true)
     await store.close()
     await expect(Database.open({ path })).rejects.toThrow(
-      'the write-ahead log has format 3, this version reads 2',
+      'the write-ahead log has format 4, this version reads 2 and 3',
     )
   })
 })

@@ -45,6 +45,8 @@ interface Row {
   v: number
   kind: Kind
   histogram?: FloatHistogram
+  /** Start timestamp. */
+  st: number
 }
 
 const SELECTIONS: Matcher[][] = [
@@ -184,12 +186,14 @@ class History {
         800 * HOUR_MS,
       ])
       const t = random.chance(0.85) ? now : now - late
+      // A counter was begun some time ago; some series say since when, others have just floats.
+      const st = series.startsWith('m1') && random.chance(0.8) ? now - (now % 1_800_000) + series.length : 0
       if (random.chance(0.05)) {
         const kind = random.chance(0.5) ? KIND_HISTOGRAM : KIND_FLOAT_HISTOGRAM
-        return { series, t, v: 0, kind, histogram: randomHistogram(random) }
+        return { series, t, v: 0, kind, histogram: randomHistogram(random), st }
       }
       const v = random.pick([0, -0, 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, random.int(0, 3)])
-      return { series, t, v, kind: random.chance(0.1) ? KIND_STALE : KIND_FLOAT }
+      return { series, t, v, kind: random.chance(0.1) ? KIND_STALE : KIND_FLOAT, st }
     })
     // Of two samples of one series in a batch commit alone decides: that is the conformance suite's.
     return rows.filter(({ series }, i) => rows.findIndex((row) => row.series === series) === i)
@@ -204,9 +208,9 @@ class History {
     }
     if (isRolledBack) return
     let taken = 0
-    for (const [i, { series, t, v, kind, histogram }] of rows.entries()) {
+    for (const [i, { series, t, v, kind, histogram, st }] of rows.entries()) {
       if (got.outcomes[i] !== APPENDED) continue
-      this.arrivals.add(labelsOf(series), t, sampleText(kind, v, histogram))
+      this.arrivals.add(labelsOf(series), t, sampleText(kind, v, histogram, st))
       taken++
     }
     expect(got.counts, this.about).toEqual({ appended: taken, outOfOrder: 0 })
@@ -421,11 +425,11 @@ function bound(querier: Querier): Querier {
 
 async function write(storage: Storage, rows: readonly Row[], isRolledBack: boolean) {
   const appender = storage.appender()
-  const outcomes: AppendOutcome[] = rows.map(({ series, t, v, kind, histogram }) => {
+  const outcomes: AppendOutcome[] = rows.map(({ series, t, v, kind, histogram, st }) => {
     const ref = appender.register(labelsOf(series))
     return histogram !== undefined && isHistogramKind(kind)
-      ? appender.appendHistogram(ref, t, histogram, kind as HistogramKind)
-      : appender.append(ref, t, v, kind as PlainKind)
+      ? appender.appendHistogram(ref, t, histogram, kind as HistogramKind, st)
+      : appender.append(ref, t, v, kind as PlainKind, st)
   })
   if (isRolledBack) appender.rollback()
   return { outcomes, counts: isRolledBack ? undefined : await appender.commit() }

@@ -7,9 +7,10 @@ function shrinks(before: Buckets, after: Buckets): boolean {
   return [...before].some(([index, count]) => (after.get(index) ?? 0) < count)
 }
 
-/** The hint of a histogram that was appended with `unknown`, after the one before it in the series, if any. */
+/** The hint of a histogram after the one before it in the series, if any. */
 function derivedHint(current: NaiveHistogram, previous: NaiveHistogram | undefined): CounterResetHint {
-  if (current.hint === 'gauge' || current.hint === 'reset') return current.hint
+  if (current.hint === 'gauge') return 'gauge'
+  if (current.hint === 'reset') return 'unknown'
   if (previous === undefined || previous.hint === 'gauge') return 'unknown'
   if (isCustom(current) !== isCustom(previous)) return 'unknown'
   if (current.count < previous.count) return 'unknown'

@@ -153,16 +153,29 @@ describe('chunks', () => {
     expectSame(into, 0, columns, 0, 4)
   })
 
-  it('step over start timestamps', () => {
-    const chunk = encode(columnsOf(range(8, () => 5)))
-    // The flag, three bytes more, and the section: two bytes that no reader knows.
-    const longer = Uint8Array.from([...chunk, 2, 0x00, 0x07])
-    longer[0] |= 8
-    longer[1] += 3
-    const into = new SampleColumns()
-    decodeChunk(longer, 0, -Infinity, Infinity, into)
-    expectSame(into, 0, columnsOf(range(8, () => 5)), 0, 8)
-    expect(chunkInfo(longer, 0).byteLength).toBe(longer.length)
+  it('have start timestamps where samples have some, and else take nothing for them', () => {
+    const columns = columnsOf(range(8, () => 5))
+    const plain = encode(columns)
+    columns.setStart(0, 7)
+    columns.setStart(0, 0)
+    expect(encode(columns)).toEqual(plain)
+    for (let i = 0; i < 8; i++) columns.setStart(i, 7)
+    // The flag, three bytes more, and the section: a constant column of 7.
+    const started = Uint8Array.from([...plain, 2, 0x00, 0x07])
+    started[0] |= 8
+    started[1] += 3
+    expect(encode(columns)).toEqual(started)
+    expectRoundTrip(columns, prng(1))
+    expect(chunkInfo(started, 0)).toMatchObject({ byteLength: started.length, starts: 'constant e=0' })
+    expect(describeChunk(started, 0)).toContain(', starts constant e=0, ')
+    // Those of an earlier chunk are not those of the next one.
+    const into = new SampleColumns(1)
+    decodeChunk(started, 0, -Infinity, columns.t[6], into)
+    decodeChunk(plain, 0, columns.t[7], Infinity, into)
+    expect(Array.from(into.st.subarray(0, into.length))).toEqual([7, 7, 7, 7, 7, 7, 7, 0])
+    started[started.length - 3] = 1
+    expect(() => decodeChunk(started, 0, -Infinity, Infinity, into)).toThrow(StorageError)
+    expect(into.length).toBe(8)
   })
 
   it('do not mix up −0 and 0, nor NaNs', () => {
@@ -203,7 +216,7 @@ describe('histograms', () => {
     encodeChunk(columns, 0, 2, out)
     const into = new SampleColumns()
     decodeChunk(out.bytes, 0, 1, 1, into)
-    expect(into.histograms).toEqual([large])
+    expect(into.histograms).toEqual([{ ...large, counterResetHint: 'not_reset' }])
   })
 })
 

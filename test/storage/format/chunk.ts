@@ -7,6 +7,8 @@ export interface ReadSample {
   kind: number
   /** The float's bits. */
   bits?: bigint
+  /** Start timestamp, where it is known. */
+  st?: number
   histogram?: ReadHistogram
 }
 
@@ -35,13 +37,21 @@ export function readChunk(from: Bytes): ReadSample[] {
   const histograms = kinds.filter((kind) => kind >= 2).length
   const values = floats > 0 ? readColumn(from, floats) : []
   const read = histograms > 0 ? readHistograms(from, histograms) : []
-  if ((head & 8) !== 0) from.slice(from.varint())
+  const starts = (head & 8) === 0 ? [] : readStarts(from, n)
   if (from.at !== end) throw new Error(`the chunk ends at ${end}, reading at ${from.at}`)
   return times.map((t, i) => {
-    if (kinds[i] === 1) return { t, kind: 1 }
-    if (kinds[i] === 0) return { t, kind: 0, bits: values.shift()! }
-    return { t, kind: kinds[i], histogram: read.shift()! }
+    const sample = { t, kind: kinds[i], ...(starts[i] && { st: starts[i] }) }
+    if (kinds[i] === 1) return sample
+    if (kinds[i] === 0) return { ...sample, bits: values.shift()! }
+    return { ...sample, histogram: read.shift()! }
   })
+}
+
+function readStarts(from: Bytes, n: number): number[] {
+  const end = from.varint() + from.at
+  const starts = readColumn(from, n).map((bits) => floatOf(bits))
+  if (from.at !== end) throw new Error('the start timestamps')
+  return starts
 }
 
 function readTimes(from: Bytes, mode: number, n: number): number[] {

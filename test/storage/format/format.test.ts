@@ -26,7 +26,7 @@ import { BlockRoom, ORIGIN, type PlainSeries, randomSeries, sorted } from '../bl
 import { columnsOf, encode, randomColumns, randomHistogram, SHAPES } from '../codec/chunk-shapes.ts'
 import { readBlock } from './block.ts'
 import { Bytes, bitsOf } from './bytes.ts'
-import { type ReadSample, readChunk } from './chunk.ts'
+import { type ReadHistogram, type ReadSample, readChunk } from './chunk.ts'
 import { readLogPages } from './log.ts'
 
 const seed = testSeed()
@@ -34,12 +34,13 @@ const seed = testSeed()
 function samplesOf(columns: SampleColumns): ReadSample[] {
   const halves = new Uint32Array(columns.v.buffer, columns.v.byteOffset, columns.v.length * 2)
   return Array.from({ length: columns.length }, (_, i) => {
-    const [t, kind] = [columns.t[i], columns.kind[i]]
+    const kind = columns.kind[i]
+    const sample = { t: columns.t[i], kind, ...(columns.st[i] && { st: columns.st[i] }) }
     if (isHistogramKind(kind)) {
-      return { t, kind, histogram: columns.histograms[columns.v[i]] as ReadSample['histogram'] }
+      return { ...sample, histogram: columns.histograms[columns.v[i]] as ReadSample['histogram'] }
     }
-    if (kind === 1) return { t, kind }
-    return { t, kind, bits: (BigInt(halves[2 * i + 1]) << 32n) | BigInt(halves[2 * i]) }
+    if (kind === 1) return sample
+    return { ...sample, bits: (BigInt(halves[2 * i + 1]) << 32n) | BigInt(halves[2 * i]) }
   })
 }
 
@@ -171,10 +172,13 @@ describe(`a log as drawn (seed ${seed})`, () => {
           1_700_000_000_000 + round * 15_000 - (random.chance(0.05) ? 40_000 : 0) + random.pick([0, 0, 1])
         const ref = appender.register(labels)
         const sample = randomSample(t, value(round), isMixed)
+        const st =
+          round % 3 > 0 && random.chance(0.5) ? random.pick([1_699_999_000_123, t - (t % 60_000), -0.5]) : 0
+        if (st !== 0) sample.read.st = st
         const outcome =
           sample.histogram === undefined
-            ? appender.append(ref, t, sample.v, sample.kind as typeof KIND_FLOAT | typeof KIND_STALE)
-            : appender.appendHistogram(ref, t, sample.histogram, sample.kind as HistogramKind)
+            ? appender.append(ref, t, sample.v, sample.kind as typeof KIND_FLOAT | typeof KIND_STALE, st)
+            : appender.appendHistogram(ref, t, sample.histogram, sample.kind as HistogramKind, st)
         if (outcome !== APPENDED) continue
         const name = labels.pairs.map((part, i) => (i % 2 === 0 ? `${part}=` : `${part},`)).join('')
         expected.set(name, [...(expected.get(name) ?? []), sample.read])
@@ -197,7 +201,10 @@ describe(`a log as drawn (seed ${seed})`, () => {
         return { kind, v, histogram: undefined as FloatHistogram | undefined, read }
       }
       const histogram = randomHistogram(random, kind)
-      const read: ReadSample = { t, kind, histogram: histogram as ReadSample['histogram'] }
+      // That a counter goes on is found out, and not believed.
+      const { counterResetHint: given } = histogram
+      const counterResetHint = given === 'not_reset' ? 'unknown' : given
+      const read: ReadSample = { t, kind, histogram: { ...(histogram as ReadHistogram), counterResetHint } }
       return { kind, v: 0, histogram, read }
     }
   })

@@ -20,7 +20,9 @@ export function readLogPages(pages: readonly { key: Uint8Array; value: Uint8Arra
   for (const { key, value } of pages) {
     const [number, page] = [Buffer.from(key).readUInt32BE(1), Buffer.from(key).readUInt32BE(5)]
     const from = new Bytes(value)
-    if (from.u8() !== 2 || from.slice(3).some((byte) => byte !== 0)) throw new Error('the version')
+    const version = from.u8()
+    if ((version !== 2 && version !== 3) || from.slice(3).some((byte) => byte !== 0))
+      throw new Error('the version')
     const sum = crc32(value.subarray(8), crc32(value.subarray(0, 4), crc32(key)))
     if (from.u32() !== sum) throw new Error(`the checksum of page ${page} of ${number}`)
     const last: Generation | undefined = generation
@@ -44,8 +46,8 @@ function readRecords(from: Bytes, generation: Generation, last: Generation | und
       labels = Buffer.concat([labels.subarray(0, shared), from.slice(from.varint())])
       generation.names.set(index, nameOf(labels))
       next = index + 1
-    } else if (type === 3) {
-      readSamples(from, generation, log)
+    } else if (type === 3 || (type === 6 && from.bytes[0] === 3)) {
+      readSamples(from, type === 6, generation, log)
     } else if (type === 4) {
       const [number, pages] = [from.varint(), from.varint()]
       if (last !== undefined && (last.number !== number || last.pages !== pages))
@@ -64,7 +66,21 @@ function nameOf(labels: Buffer): string {
   return parts.map((part, i) => (i % 2 === 0 ? `${part}=` : `${part},`)).join('')
 }
 
-function readSamples(from: Bytes, { names, before }: Generation, log: ReadLog): void {
+function readStarts(from: Bytes, n: number): number[] {
+  if (from.u8() === 1) return Array.from({ length: n }, () => from.f64())
+  const starts: number[] = []
+  let known = 0
+  while (starts.length < n) {
+    const code = from.varint()
+    const c = Math.floor(code / 2)
+    const z = c - 1
+    if (c > 0) known += z % 2 === 0 ? z / 2 : -(z + 1) / 2
+    for (let left = code % 2 === 0 ? 1 : from.varint(); left > 0; left--) starts.push(c === 0 ? 0 : known)
+  }
+  return starts
+}
+
+function readSamples(from: Bytes, isStarted: boolean, { names, before }: Generation, log: ReadLog): void {
   const n = from.varint()
   const form = from.u8()
   const times: number[] = []
@@ -82,20 +98,22 @@ function readSamples(from: Bytes, { names, before }: Generation, log: ReadLog): 
     for (let index = start; index < end; index++) indexes.push(index)
   }
   if (indexes.length !== n) throw new Error('the runs')
+  const starts = isStarted ? readStarts(from, n) : []
   let i = 0
   const add = (kind: number, value?: number | ReadHistogram): void => {
     const index = indexes[i]
     const name = names.get(index)
     if (name === undefined) throw new Error(`series ${index} has no labels`)
-    const t = times[i++]
+    const st = starts[i]
+    const sample = { t: times[i++], kind, ...(st && { st }) }
     const samples = log.get(name) ?? []
     log.set(name, samples)
     if (typeof value === 'number') {
       before.set(index, value)
-      samples.push({ t, kind, bits: bitsOf(value) })
+      samples.push({ ...sample, bits: bitsOf(value) })
     } else {
       before.delete(index)
-      samples.push(value === undefined ? { t, kind } : { t, kind, histogram: value })
+      samples.push(value === undefined ? sample : { ...sample, histogram: value })
     }
   }
   const valueBefore = (): number => {

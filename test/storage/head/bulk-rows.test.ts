@@ -1,5 +1,6 @@
 // Goal: rows that are made in bulk hold what was added, whatever comes in between. Method: random floats, stale markers,
-// histograms, late samples and ones that come twice, over several generations, against a map of each series.
+// histograms, late samples and ones that come twice, some with start timestamps, over several generations, against a map of
+// each series.
 import { expect, it } from 'vitest'
 import { BulkRows } from '../../../storage/head/bulk-rows.ts'
 import { GenerationWriter } from '../../../storage/head/generation.ts'
@@ -8,7 +9,6 @@ import { readRow } from '../../../storage/head/row-reader.ts'
 import { beginRow, newest } from '../../../storage/head/series-row.ts'
 import { SeriesTableWriter } from '../../../storage/head/series-table.ts'
 import {
-  isHistogramKind,
   KIND_FLOAT,
   KIND_HISTOGRAM,
   KIND_STALE,
@@ -16,7 +16,7 @@ import {
   SampleColumns,
 } from '../../../storage/model/sample.ts'
 import { Slab } from '../../../storage/slab/slab.ts'
-import { sampleText } from '../../harness/arrivals.ts'
+import { columnText, sampleText } from '../../harness/arrivals.ts'
 import { type Prng, prng, testSeed } from '../../harness/prng.ts'
 import { randomHistogram } from '../codec/chunk-shapes.ts'
 
@@ -50,6 +50,7 @@ class Trial {
   private readonly about: string
   private readonly t = new Float64Array(1)
   private readonly v = new Float64Array(1)
+  private readonly st = new Float64Array(1)
 
   constructor(random: Prng, about: string) {
     this.random = random
@@ -73,16 +74,26 @@ class Trial {
     const t = random.chance(0.1) ? now - random.int(0, 50) : now
     if (random.chance(index % 2 === 0 ? 0.1 : 0.01)) {
       const histogram = randomHistogram(random, KIND_HISTOGRAM)
-      const isAdded = this.rows.addHistogram(index, t, histogram, KIND_HISTOGRAM)
-      expect(isAdded, this.about).toBe(one.add(t, KIND_HISTOGRAM, sampleText(KIND_HISTOGRAM, 0, histogram)))
-    } else this.add(index, t, random.chance(0.05) ? KIND_STALE : KIND_FLOAT)
+      const st = this.start(now)
+      const isAdded = this.rows.addHistogram(index, t, histogram, KIND_HISTOGRAM, st)
+      const text = sampleText(KIND_HISTOGRAM, 0, histogram, st)
+      expect(isAdded, this.about).toBe(one.add(t, KIND_HISTOGRAM, text))
+    } else this.add(index, t, random.chance(0.05) ? KIND_STALE : KIND_FLOAT, this.start(now))
   }
 
-  add(index: number, t: number, kind: Kind): void {
+  /** One that changes now and then, and is not always known. */
+  private start(now: number): number {
+    return this.random.chance(0.3) ? 0 : Math.floor(now / 300_000) * 300_000
+  }
+
+  add(index: number, t: number, kind: Kind, st = 0): void {
     this.t[0] = t
     this.v[0] = this.random.chance(0.5) ? this.random.int(-5, 1000) : this.random.next()
-    const isAdded = this.rows.add(index, this.t, this.v, 0, kind)
-    expect(isAdded, this.about).toBe(this.expected[index].add(t, kind, sampleText(kind, this.v[0])))
+    this.st[0] = st
+    const starts = st === 0 && this.random.chance(0.5) ? this.st.subarray(0, 0) : this.st
+    const isAdded = this.rows.add(index, this.t, this.v, starts, 0, kind)
+    const text = sampleText(kind, this.v[0], undefined, st)
+    expect(isAdded, this.about).toBe(this.expected[index].add(t, kind, text))
   }
 
   /** What is there is right; then a next log goes on in the same rows, or in those of a new generation. */
@@ -108,11 +119,7 @@ class Trial {
     const { samples, newestT } = this.expected[index]
     const found = new SampleColumns()
     readRow(writer, writer.rowAt(index), 0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, found)
-    const texts = Array.from({ length: found.length }, (_, i) => {
-      const kind = found.kind[i] as Kind
-      const histogram = isHistogramKind(kind) ? found.histograms[found.v[i]] : undefined
-      return [found.t[i], sampleText(kind, found.v[i], histogram)]
-    })
+    const texts = Array.from({ length: found.length }, (_, i) => [found.t[i], columnText(found, i)])
     expect(texts, `series ${index}, ${this.about}`).toEqual([...samples].sort(([a], [b]) => a - b))
     expect(newest(writer, writer.rowAt(index))?.t ?? Number.NEGATIVE_INFINITY, this.about).toBe(newestT)
   }

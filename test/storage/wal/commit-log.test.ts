@@ -30,6 +30,7 @@ function batch(t: number, count = 1): SampleBatch {
     // Full floats, that take their eight bytes.
     v: Float64Array.from({ length: count }, (_, i) => Math.sqrt(i + 2)),
     kind: new Uint8Array(count),
+    st: new Float64Array(0),
     lastV: new Float64Array(count),
     isKey: new Uint8Array(count).fill(1),
     histograms: [],

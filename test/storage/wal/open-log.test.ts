@@ -73,6 +73,7 @@ async function write(commits: number, filler = 0): Promise<void> {
       t: new Float64Array(3).fill(t),
       v: Float64Array.of(t, t / 8, -t),
       kind: new Uint8Array(3),
+      st: new Float64Array(0),
       lastV: new Float64Array(3),
       isKey: new Uint8Array(3).fill(1),
       histograms: [],

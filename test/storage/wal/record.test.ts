@@ -29,6 +29,7 @@ function text(
   v: number,
   kind: number,
   histograms: readonly FloatHistogram[],
+  st = 0,
 ): string {
   float[0] = v
   const value =
@@ -37,7 +38,7 @@ function text(
       : kind === KIND_STALE
         ? 'stale'
         : JSON.stringify(Object.entries(histograms[v]).sort())
-  return `${index} ${t} ${kind} ${value}`
+  return `${index} ${t} ${kind} ${value}${st === 0 ? '' : ` since ${st}`}`
 }
 
 class Recorder implements PageVisitor {
@@ -45,8 +46,8 @@ class Recorder implements PageVisitor {
   series(index: number, bytes: Uint8Array, start: number, end: number): void {
     this.lines.push(`series ${index} ${Buffer.from(bytes.subarray(start, end)).toString('latin1')}`)
   }
-  samples({ length, index, t, v, kind, histograms }: LoggedSamples): void {
-    for (let i = 0; i < length; i++) this.lines.push(text(index[i], t[i], v[i], kind[i], histograms))
+  samples({ length, index, t, v, kind, st, histograms }: LoggedSamples): void {
+    for (let i = 0; i < length; i++) this.lines.push(text(index[i], t[i], v[i], kind[i], histograms, st[i]))
   }
 }
 
@@ -57,6 +58,7 @@ function batchOf(rows: readonly Row[], histograms: readonly FloatHistogram[] = [
     t: Float64Array.from(rows, ([, t]) => t),
     v: new Float64Array(rows.length),
     kind: Uint8Array.from(rows, ([, , , kind]) => kind),
+    st: new Float64Array(0),
     lastV: new Float64Array(rows.length),
     isKey: Uint8Array.from(rows, (row) => row[5] ?? 1),
     histograms,
@@ -207,13 +209,27 @@ describe('a page of the write-ahead log', () => {
     const builder = new PageBuilder()
     builder.addSamples(batchOf([[0, 1, 2, 0]]), 0, 1)
     const page = builder.finish(pageKey(1, 0))
-    sealPage(page.key, page.value, 3)
-    expect(() => read([page])).toThrow('the write-ahead log has format 3, this version reads 2')
+    sealPage(page.key, page.value, 4)
+    expect(() => read([page])).toThrow('the write-ahead log has format 4, this version reads 2 and 3')
     // Version 1, of before the first release, had its checksum over less.
     const value = new Uint8Array(16)
     value[0] = 1
     new DataView(value.buffer).setUint32(4, crc32(value.subarray(8), crc32(page.key)), true)
-    expect(() => read([{ key: page.key, value }])).toThrow('has format 1, this version reads 2')
+    expect(() => read([{ key: page.key, value }])).toThrow('has format 1, this version reads 2 and 3')
+  })
+
+  it('has another version where samples have start timestamps, so that older programs refuse it', () => {
+    const builder = new PageBuilder()
+    const batch = batchOf([
+      [0, 1000, 2, 0],
+      [1, 1000, 3, 0],
+    ])
+    builder.addSamples({ ...batch, st: Float64Array.of(0, 700) }, 0, 2)
+    const started = builder.finish(pageKey(1, 0))
+    expect(started.value[0]).toBe(3)
+    expect(recorded(started)).toEqual([text(0, 1000, 2, 0, []), text(1, 1000, 3, 0, [], 700)])
+    builder.addSamples({ ...batch, st: new Float64Array(2) }, 0, 2)
+    expect(builder.finish(pageKey(1, 0)).value[0]).toBe(2)
   })
 
   it('with a fitting checksum and nonsense in it ends in damage, whatever it says', () => {
@@ -292,8 +308,22 @@ function randomHistory(random: Prng, steps: number, series: number): Step[] {
         lastV[rows[i][0]] = batch.v[i]
       }
     }
-    const lines = rows.map(([index, t, , kind], i) => text(index, t, batch.v[i], kind, HISTOGRAMS))
+    if (random.chance(0.4)) batch.st = randomStarts(random, batch.t)
+    const { v, st } = batch
+    const lines = rows.map(([index, t, , kind], i) => text(index, t, v[i], kind, HISTOGRAMS, st[i]))
     return { batch, lines }
+  })
+}
+
+/** In runs, or one a sample; unknown, odd or huge now and then. */
+function randomStarts(random: Prng, t: Float64Array): Float64Array {
+  const change = random.pick([0.05, 0.8])
+  const special = random.pick([[], [0], [0, 0.5, -(2 ** 50)]])
+  let st = 0
+  return t.map((time) => {
+    if (random.chance(change))
+      st = special.length > 0 && random.chance(0.3) ? random.pick(special) : time - random.int(0, 1e9)
+    return st
   })
 }
 
