@@ -28,10 +28,13 @@ export interface Appender {
    * Appends one float or stale marker; for the latter `v` is not read.
    * The check against what the series has is made now, and once more at commit, where a sample that lost its
    * place meanwhile is dropped and counted. A refused sample leaves the batch as it was. `st` is the time since which
-   * a counter counts, Unix ms, 0 = unknown; a storage may have no place for it.
+   * a counter counts, Unix ms, 0 = unknown; it comes back with the sample, and is no part of what is compared.
    */
   append(ref: SeriesRef, t: number, v: number, kind: PlainKind, st?: number): AppendOutcome
-  /** The same for a native histogram, which is not changed afterwards by the caller. */
+  /**
+   * The same for a native histogram, which is not changed afterwards by the caller. It comes back with what the storage finds
+   * out of counter resets: see model/reset-hints.ts.
+   */
   appendHistogram(
     ref: SeriesRef,
     t: number,

@@ -83,9 +83,16 @@ export class MemoryStorage implements Storage, HeadStatistics {
   private maxt = Number.NEGATIVE_INFINITY
   private readonly appendableWindowMs: number
   private readonly outOfOrderWindowMs: number
+  private readonly givesHintsBack: boolean
 
-  /** `appendableWindowMs` may be Infinity, for scripts that load data in any order of series. */
-  constructor(options: { appendableWindowMs?: number; outOfOrderWindowMs?: number } = {}) {
+  /**
+   * `appendableWindowMs` may be Infinity, for scripts that load data in any order of series. `givesHintsBack`: counter reset
+   * hints are read as they were given, which no other storage does.
+   */
+  constructor(
+    options: { appendableWindowMs?: number; outOfOrderWindowMs?: number; givesHintsBack?: boolean } = {},
+  ) {
+    this.givesHintsBack = options.givesHintsBack ?? false
     this.appendableWindowMs = options.appendableWindowMs ?? APPENDABLE_WINDOW_MS
     this.outOfOrderWindowMs = options.outOfOrderWindowMs ?? 0
   }
@@ -105,7 +112,13 @@ export class MemoryStorage implements Storage, HeadStatistics {
       register: (labels) => this.register(labels),
       append: (ref, t, v, kind, st) => append(ref, { t, v, kind, st }),
       appendHistogram: (ref, t, histogram, kind, st) =>
-        append(ref, { t, v: 0, kind, histogram: withStoredHint(histogram), st }),
+        append(ref, {
+          t,
+          v: 0,
+          kind,
+          histogram: this.givesHintsBack ? histogram : withStoredHint(histogram),
+          st,
+        }),
       appendRow: (refs, v, count, t, outcomes) => {
         let others = 0
         for (let i = 0; i < count; i++) {
@@ -211,7 +224,7 @@ export class MemoryStorage implements Storage, HeadStatistics {
           labels: (i) => this.series[found[i]].labels,
           read: (i: number, into: SampleColumns) => {
             into.clear()
-            const samples = withHints(all(found[i]))
+            const samples = this.givesHintsBack ? all(found[i]) : withHints(all(found[i]))
             for (const { t, v, kind, histogram, st } of samples) {
               if (!isWithin(t, range)) continue
               if (histogram === undefined) into.push(t, v, kind)

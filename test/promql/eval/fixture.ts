@@ -24,7 +24,7 @@ export interface TestSeries {
 }
 
 export async function storageOf(series: readonly TestSeries[], everyMs = 60_000): Promise<MemoryStorage> {
-  const storage = new MemoryStorage({ appendableWindowMs: Infinity })
+  const storage = new MemoryStorage({ appendableWindowMs: Infinity, givesHintsBack: true })
   const appender = storage.appender()
   for (const { labels, points } of series) {
     const ref = appender.register(Labels.from(labels))

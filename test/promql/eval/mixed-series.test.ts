@@ -19,7 +19,7 @@ type Value = number | FloatHistogram | 'stale' | null
 
 /** Start timestamps one minute before each sample where `hasStarts`. */
 async function storageOf(series: Record<string, Value[]>, hasStarts = false): Promise<MemoryStorage> {
-  const storage = new MemoryStorage({ appendableWindowMs: Infinity })
+  const storage = new MemoryStorage({ appendableWindowMs: Infinity, givesHintsBack: true })
   const appender = storage.appender()
   for (const [name, values] of Object.entries(series)) {
     const ref = appender.register(Labels.from({ __name__: name }))
