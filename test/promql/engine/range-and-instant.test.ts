@@ -16,6 +16,12 @@ const VECTOR_FUNCTIONS = 'abs ceil exp sgn ln minute day_of_week timestamp absen
 const AGGREGATIONS = 'sum avg min max count group stddev stdvar'.split(' ')
 const OPERATORS = '+ - * / % ^ atan2 == != < > >= <='.split(' ')
 
+/**
+ * Where `or` takes a series from one side at one step and from the other at the next, its name may wait to be dropped at one
+ * of them only. Behind label_replace the first step decides for all of a range query, as upstream has it.
+ */
+const MARKED_BY_FIRST_STEP = /label_replace\(.* or /
+
 class QueryMaker {
   private readonly random: Prng
 
@@ -147,6 +153,7 @@ describe('a range query', () => {
     for (let run = 0; run < 400; run++) {
       const storage = await randomStorage(random)
       const query = maker.vector(random.int(1, 3))
+      if (delayedNameRemoval && MARKED_BY_FIRST_STEP.test(query)) continue
       const stepMs = random.pick([1000, 15_000, 40_000, 60_000, 300_000])
       const startMs = random.int(-60_000, 600_000)
       const times = Array.from({ length: random.int(2, 12) }, (_, s) => startMs + s * stepMs)
