@@ -22,6 +22,7 @@ import { counterOf, everything, expectAllOf, type Shown } from '../harness/shown
 
 const KILLS = Number(process.env.KILLS ?? 4)
 const SERIES = 200
+const BLOCK_WITHIN_MS = 30_000
 const INTERVAL_MS = 1000
 /** From the start of the process to the first scrape. Two seconds are usual; a busy machine may take longer. */
 const FIRST_SCRAPE_WITHIN_MS = Number(process.env.FIRST_SCRAPE_WITHIN_MS ?? 10_000)
@@ -174,12 +175,21 @@ describe(`kill -9, ${KILLS} times`, () => {
         const newestMs = 1000 * Math.max(...after.get(counterOf(exporter.address))!.map(([t]) => Number(t)))
         await expectNoneTwice(api, after, newestMs, where)
       }
-      expect(readdirSync(join(dataPath, 'narthex', 'blocks')).length).toBeGreaterThan(0)
+      await waitForBlock(join(dataPath, 'narthex', 'blocks'))
       expect(await server.stop()).toBe(0)
     },
     60_000 + KILLS * 25_000,
   )
 })
+
+/** A life between two kills may be too short for one to be written; the last life is long enough. */
+async function waitForBlock(folder: string): Promise<void> {
+  const deadline = Date.now() + BLOCK_WITHIN_MS
+  while (readdirSync(folder).length === 0) {
+    expect(Date.now(), `SEED=${seed} no block in ${folder}`).toBeLessThan(deadline)
+    await sleep(100)
+  }
+}
 
 /** Waits for the first request of this life: ms from the start of the process, Infinity when none comes. */
 async function firstScrapeDelayMs(exporter: CountingExporter, startedAtMs: number): Promise<number> {
