@@ -145,10 +145,12 @@ const FAILS = 2
 /** In place of `candidates`. */
 function filter(table: SeriesTable, candidates: Uint32Array, matcher: Matcher): Uint32Array {
   const { u32 } = table.slab
-  const nameSymbol = table.symbols.findText(matcher.name)
   const passesWithout = matcher.matchesEmpty()
-  if (nameSymbol < 0) return passesWithout ? candidates : candidates.subarray(0, 0)
-  const pairs = table.pairsOfName(table.findName(matcher.name))
+  // Not its symbol: the text may be there as another label's value alone.
+  const name = table.findName(matcher.name)
+  if (name < 0) return passesWithout ? candidates : candidates.subarray(0, 0)
+  const nameSymbol = table.nameSymbol(name)
+  const pairs = table.pairsOfName(name)
   if (pairs.length * FEW_PAIRS < candidates.length) return filterByPairs(table, candidates, matcher, pairs)
   const verdicts = new Uint8Array(table.pairCount)
   let end = 0

@@ -875,6 +875,17 @@ export function storageSuite(
       expect(await dump(storage, ALL)).toEqual(['a 1000:1', 'b 1000:2 2000:2', 'c 1000:NaN'])
     })
 
+    it('does not take the value of a label for the name of one', async () => {
+      await append(storage, [
+        ['a x=y', 1, 1],
+        ['a x=z', 1, 2],
+      ])
+      const lines = ['a x=y 1:1', 'a x=z 1:2']
+      expect(await dump(storage, [m('__name__', '=', 'a'), m('y', '=~', '|1')])).toEqual(lines)
+      expect(await dump(storage, [m('__name__', '=', 'a'), m('y', '!=', 'x')])).toEqual(lines)
+      expect(await dump(storage, [m('__name__', '=', 'a'), m('y', '!=', '')])).toEqual([])
+    })
+
     it('takes long and strange label values', async () => {
       const long = 'ä'.repeat(100_000)
       const strange = Labels.from({ __name__: 'm', 'a.b c': '\u0000\n"\\', long })
