@@ -18,7 +18,7 @@ import { Labels } from './model/labels.ts'
 import { GenerationReader, type LogDamage } from './wal/generation-reader.ts'
 import { isOldestKey, readOldest } from './wal/oldest.ts'
 import { parsePageKey } from './wal/record.ts'
-import type { LoggedSamples } from './wal/samples.ts'
+import type { LoggedSamples } from './wal/samples-reader.ts'
 import { type Gap, Survey } from './wal/survey.ts'
 
 /** How often a reading is tried again that files were removed under. */

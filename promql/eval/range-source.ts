@@ -137,7 +137,10 @@ export class SubquerySource extends RangeSource {
   }
 }
 
-/** Counts what the windows of one series hold, and tells the most of one window. A subquery's reads are counted where they happen. */
+/**
+ * Counts what the windows of one series hold, and tells the most of one window. A subquery's reads are counted where they
+ * happen.
+ */
 export function countWindows(
   { counts, isStorage }: RangeSource,
   { times }: Windows,

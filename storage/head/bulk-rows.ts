@@ -87,8 +87,8 @@ export class BulkRows {
 
   /**
    * Adds `v[i]` at time `t[i]`, a float or stale marker, with start timestamp `st[i]`, where `st` is not empty: columns, so
-   * that V8 makes no number on the heap for the call. Samples were checked before they were logged; one that comes again with a time that it had is left out. Returns
-   * whether it was added. Requires: the series was begun. Throws NO_MEMORY.
+   * that V8 makes no number on the heap for the call. Samples were checked before they were logged; one that comes again
+   * with a time that it had is left out. Returns whether it was added. Requires: the series was begun. Throws NO_MEMORY.
    */
   add(index: number, t: Float64Array, v: Float64Array, st: Float64Array, i: number, kind: number): boolean {
     const page = this.pages[index >>> PAGE_SHIFT]

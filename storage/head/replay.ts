@@ -15,7 +15,7 @@ import {
   readPageCount,
 } from '../wal/generation-reader.ts'
 import { generationsRange } from '../wal/record.ts'
-import type { LoggedSamples } from '../wal/samples.ts'
+import type { LoggedSamples } from '../wal/samples-reader.ts'
 import { BulkRows } from './bulk-rows.ts'
 import { GenerationWriter, generationOwner, tableOwner } from './generation.ts'
 import { LabelBytes } from './label-bytes.ts'

@@ -35,7 +35,8 @@
  * How readers stay right. A staged sample is whole before the state that shows it is stored. All that moves sits
  * between two steps of the version, and a reader that saw the version move reads again; freed chunks are
  * overwritten, so it decodes what may be garbage, and finds out behind it. A record of the list is whole before the
- * row shows it, and nothing of it changes but which one is next. What is newer than the reader's view is told by its stamp's commit.
+ * row shows it, and nothing of it changes but which one is next. What is newer than the reader's view is told by its
+ * stamp's commit.
  */
 import type { Slab } from '../slab/slab.ts'
 

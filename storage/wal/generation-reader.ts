@@ -22,7 +22,7 @@ import {
   RECORD_SERIES,
   RECORD_STARTED_SAMPLES,
 } from './record.ts'
-import { LastValues, LoggedSamples, readSamples } from './samples.ts'
+import { LastValues, LoggedSamples, readSamples } from './samples-reader.ts'
 
 /** What a reader of pages gets, record by record. */
 export interface PageVisitor {

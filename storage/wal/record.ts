@@ -30,7 +30,8 @@ import { ByteWriter } from '../codec/byte-writer.ts'
 import { StorageError } from '../errors.ts'
 import type { LabelBytes } from '../head/label-bytes.ts'
 import type { KeyRange, Page } from '../store.ts'
-import { COMMIT_SAMPLES_MAX, hasStarts, type SampleBatch, writeSamples } from './samples.ts'
+import { COMMIT_SAMPLES_MAX, type SampleBatch } from './samples.ts'
+import { hasStarts, writeSamples } from './samples-writer.ts'
 
 export const PAGE_VERSION = 2
 /** Of a page with start timestamps: a program that does not know them refuses it. */

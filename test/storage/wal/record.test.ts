@@ -14,7 +14,8 @@ import {
 import type { Page } from '../../../storage/store.ts'
 import { GenerationReader, type PageVisitor } from '../../../storage/wal/generation-reader.ts'
 import { PageBuilder, pageKey, parsePageKey, sealPage } from '../../../storage/wal/record.ts'
-import type { LoggedSamples, SampleBatch } from '../../../storage/wal/samples.ts'
+import type { SampleBatch } from '../../../storage/wal/samples.ts'
+import type { LoggedSamples } from '../../../storage/wal/samples-reader.ts'
 import { type Prng, prng, testSeed } from '../../harness/prng.ts'
 
 /** index, t, v, kind, lastV, isKey */
