@@ -1,5 +1,12 @@
 /** Which queries wait and run now, for whom, and which of the last hour were the slowest; and how to end one. */
-import type { QueryOrigin, QueryRequest, QueryResponse, QueryService } from './request.ts'
+import {
+  isEngineRequest,
+  type QueryOrigin,
+  type QueryRequest,
+  type QueryResponse,
+  type QueryService,
+  stepsOf,
+} from './request.ts'
 import { copyOfText, type Measure, type QueryTotals, SlowestQueries } from './slowest.ts'
 
 /** One that is not answered yet. Times in Unix ms. */
@@ -142,16 +149,9 @@ function textOf(request: QueryRequest): string {
 }
 
 function timesOf(request: QueryRequest): { startMs: number; endMs: number; stepMs: number } {
-  switch (request.kind) {
-    case 'instant':
-      return { startMs: request.timeMs, endMs: request.timeMs, stepMs: 0 }
-    case 'range':
-      return { startMs: request.startMs, endMs: request.endMs, stepMs: request.stepMs }
-    case 'headStatus':
-      return { startMs: 0, endMs: 0, stepMs: 0 }
-    default:
-      return { startMs: request.startMs, endMs: request.endMs, stepMs: 0 }
-  }
+  if (isEngineRequest(request)) return stepsOf(request)
+  if (request.kind === 'headStatus') return { startMs: 0, endMs: 0, stepMs: 0 }
+  return { startMs: request.startMs, endMs: request.endMs, stepMs: 0 }
 }
 
 function attributionOf(origin: QueryOrigin | undefined): Readonly<Record<string, string>> {

@@ -18,6 +18,7 @@ import {
   type QueryResponse,
   type QueryService,
   type RangeRequest,
+  stepsOf,
 } from './request.ts'
 import { statisticsOf } from './statistics.ts'
 
@@ -139,10 +140,6 @@ function logLine(
     traceID: NO_TRACE,
     httpRequest: origin && { clientIP: origin.clientIp, method: origin.method, path: origin.path },
   })
-}
-
-function stepsOf(request: InstantRequest | RangeRequest): { startMs: number; endMs: number; stepMs: number } {
-  return request.kind === 'range' ? request : { startMs: request.timeMs, endMs: request.timeMs, stepMs: 0 }
 }
 
 /** As Go prints times in UTC with milliseconds. Unlike Date it is at home in all years that a query may name. */

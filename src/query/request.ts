@@ -80,6 +80,17 @@ export function isEngineRequest(request: QueryRequest): request is InstantReques
   return request.kind === 'instant' || request.kind === 'range'
 }
 
+/** First and last time, and the step between: 0 for an instant query, both times of which are the same. */
+export function stepsOf(request: InstantRequest | RangeRequest): {
+  startMs: number
+  endMs: number
+  stepMs: number
+} {
+  if (request.kind === 'instant') return { startMs: request.timeMs, endMs: request.timeMs, stepMs: 0 }
+  const { startMs, endMs, stepMs } = request
+  return { startMs, endMs, stepMs }
+}
+
 /** An API answer, envelope and all, ready to be sent. */
 export interface QueryResponse {
   /** HTTP status. */

@@ -2,18 +2,11 @@
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import { MeteredQueryService } from '../../src/query/metrics.ts'
-import type { QueryResponse, QueryService } from '../../src/query/request.ts'
+import type { QueryService } from '../../src/query/request.ts'
 import { errorResponse } from '../../src/query/response.ts'
-import { instant, series } from './requests.ts'
+import { answer, instant, series } from './requests.ts'
 
-const ANSWER: QueryResponse = {
-  status: 200,
-  body: new Uint8Array(0),
-  timings: { queueMs: 1000, prepareMs: 2000, evalMs: 3000, sortMs: 0 },
-  samplesQueryable: 30,
-  samplesRead: 20,
-  peakSamples: 20,
-}
+const ANSWER = answer({ queueMs: 1000, prepareMs: 2000, evalMs: 3000, sortMs: 0 })
 
 describe('metrics of the engine', () => {
   it('count queries, their time and their samples', async () => {

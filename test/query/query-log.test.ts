@@ -9,16 +9,9 @@ import { LoggedQueryService } from '../../src/query/query-log.ts'
 import type { QueryOrigin, QueryRequest, QueryResponse } from '../../src/query/request.ts'
 import { canceledResponse, errorResponse, executionFailure } from '../../src/query/response.ts'
 import { createLogger } from '../../src/telemetry/log.ts'
-import { instant, range, series } from './requests.ts'
+import { answer, instant, range, series } from './requests.ts'
 
-const ANSWER: QueryResponse = {
-  status: 200,
-  body: new Uint8Array(0),
-  timings: { queueMs: 1, prepareMs: 2, evalMs: 3, sortMs: 4 },
-  samplesQueryable: 30,
-  samplesRead: 20,
-  peakSamples: 10,
-}
+const ANSWER = answer({ queueMs: 1, prepareMs: 2, evalMs: 3, sortMs: 4 })
 
 const ORIGIN: QueryOrigin = {
   clientIp: '127.0.0.1',

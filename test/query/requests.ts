@@ -30,5 +30,11 @@ export function series(selectors: readonly string[], overrides: Partial<SeriesRe
   return { kind: 'series', selectors, startMs: 0, endMs: 60_000, limit: 0, ...overrides }
 }
 
+/** One that was worked out, without a body. */
+export function answer(timings: QueryResponse['timings']): QueryResponse {
+  const samples = { samplesQueryable: 30, samplesRead: 20, peakSamples: 10 }
+  return { status: 200, body: new Uint8Array(0), timings, ...samples }
+}
+
 export const bodyText = ({ body }: QueryResponse) => Buffer.from(body).toString('utf8')
 export const bodyJson = (response: QueryResponse) => JSON.parse(bodyText(response))
